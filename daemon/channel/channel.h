@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A channel: the ring of one media process, the streams granted on it, and the data thread that
+ * serves it.
+ *
+ * Main thread. A data thread serves the channel under its session's lock; these calls take that
+ * lock too. A channel outlives neither its session nor its server: control frees channels first.
+ */
+#pragma once
+
+#include "channel/ring.h"
+#include "keys/session.h"
+
+typedef struct ChannelServer ChannelServer; /* the data threads */
+typedef struct Channel Channel;
+
+/* Starts `n_threads` data threads (1..16). 0; -EINVAL; -EAGAIN; -ENOMEM. */
+int channel_server_new(ChannelServer **ret, Plane *plane, unsigned n_threads);
+ChannelServer *channel_server_free(ChannelServer *server);
+DEFINE_CLEANUP(ChannelServer, channel_server_free)
+/* Readable when channel_server_dispatch() has something to do. */
+int channel_server_event_fd(const ChannelServer *server);
+/* Calls the `gone` handlers of channels whose last client died or whose ring was violated. */
+void channel_server_dispatch(ChannelServer *server);
+
+typedef enum ChannelGone {
+        CHANNEL_GONE_CLIENT = 1, /* the last holder of its descriptors is gone */
+        CHANNEL_GONE_PROTOCOL,   /* the client broke the ring's rules */
+} ChannelGone;
+/* Called once, from channel_server_dispatch(); the handler frees the channel. */
+typedef void (*ChannelGoneHandler)(Channel *channel, ChannelGone why, void *userdata);
+
+/* 0 and the client's descriptors, which the caller closes after sending; -EINVAL; -ENOMEM; -EMFILE. */
+int channel_new(Channel **ret, ChannelServer *server, Session *session, const RingConfig *config, RingFds *ret_fds,
+                ChannelGoneHandler gone, void *userdata);
+Channel *channel_free(Channel *channel);
+DEFINE_CLEANUP(Channel, channel_free)
+
+/* Grants a stream. 0 and its id; SESSION_NO_PARTICIPANT; SESSION_WRONG_ROLE; -ENOSPC the stream table is full;
+ * -EOPNOTSUPP the session's format cannot carry this codec; -ENOMEM. */
+int channel_add_stream(Channel *channel, uint32_t participant, enum framekey_direction direction,
+                       enum framekey_media media, enum framekey_codec codec, uint32_t *ret_stream);
+/* 0 or -ENOENT. */
+int channel_remove_stream(Channel *channel, uint32_t stream);
+
+typedef struct ChannelInfo {
+        uint32_t n_streams;
+        uint64_t frames;  /* completed */
+        uint64_t bytes;   /* delivered */
+        uint64_t refused; /* uniform refusals: unknown stream, bad descriptor */
+        uint64_t wakeups; /* times its data thread was woken for it */
+} ChannelInfo;
+
+void channel_info(Channel *channel, ChannelInfo *ret);

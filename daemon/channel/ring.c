@@ -1,0 +1,583 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The daemon's end of a channel. The only file that touches memory a client can write, or can see
+ * while it is written. Layout: framekey-abi.h. Threads and rules of use: ring.h.
+ *
+ * What is believed:
+ *   request region   nothing, ever. A client can rewrite, unmap or punch holes into it at any
+ *                    instant. Size and backing are fixed by seals, so touching it cannot fault.
+ *   response region  nothing is read back from it: indices, layout and generations have private
+ *                    masters in struct Ring and are only mirrored there.
+ *   doorbells        ring-doorbell.h tells why the one is never read and the other is a pipe.
+ *
+ *   index (free-running)          writer   here
+ *   submit_index                  client   `submitted`: last value seen, may only grow
+ *   consumed_index, submit_want   daemon   `fetched`
+ *   completion_index              daemon   `completed` (written), `published` (visible)
+ *   completion_consumed           client   `reaped`: last value seen, may only grow
+ *
+ *   reaped <= published <= completed <= reaped + entries,  fetched <= submitted <= fetched + entries
+ *   hold modulo 2^32 at all times, or the channel is closed.
+ */
+#include <assert.h>
+
+#include "channel/ring-doorbell.h"
+#include "channel/ring-internal.h"
+#include "channel/ring-region.h"
+#include "channel/ring.h"
+#include "framekey-abi.h"
+#include "util/util.h"
+
+/* arm64 may predict the value of a masked index; its own instruction forbids that. */
+#if defined(__aarch64__)
+#define SPECULATION_BARRIER "hint #20"
+#else
+#define SPECULATION_BARRIER ""
+#endif
+
+_Static_assert(RING_CLASSES == FRAMEKEY_ABI_CLASSES, "ring.h and the layout agree on classes");
+_Static_assert(RING_METADATA_MAX == FRAMEKEY_ABI_METADATA_MAX, "ring.h and the layout agree on metadata");
+_Static_assert(RING_RANGES_MAX == FRAMEKEY_ABI_RANGES_MAX, "ring.h and the layout agree on ranges");
+_Static_assert(sizeof(uint8_t[RING_SCRATCH_SIZE]) == FRAMEKEY_ABI_SLOT_JUMBO, "scratch takes the largest slot");
+_Static_assert((int)RING_REQUEST_NOTE == FRAMEKEY_ABI_NOTE, "flags pass through unchanged");
+_Static_assert((int)RING_REQUEST_START_CODES == FRAMEKEY_ABI_START_CODES, "flags pass through unchanged");
+_Static_assert((int)RING_REQUEST_PACKET == FRAMEKEY_ABI_PACKET, "flags pass through unchanged");
+_Static_assert((int)RING_CLOSED_BY_OWNER == FRAMEKEY_ABI_CLOSED, "states pass through unchanged");
+_Static_assert((int)RING_CLOSED_PROTOCOL == FRAMEKEY_ABI_PROTOCOL, "states pass through unchanged");
+
+#define RANGE_SIZE      8u
+#define FLAGS_KNOWN     (FRAMEKEY_ABI_NOTE | FRAMEKEY_ABI_START_CODES | FRAMEKEY_ABI_PACKET)
+#define DESCRIPTOR_SIZE 64u
+
+static const uint32_t slot_sizes[RING_CLASSES] = {
+        FRAMEKEY_ABI_SLOT_SMALL,
+        FRAMEKEY_ABI_SLOT_VIDEO,
+        FRAMEKEY_ABI_SLOT_JUMBO,
+};
+
+/* A table row instead of arithmetic on the class: one masked index, no branch to mispredict. */
+typedef struct Slot {
+        uint64_t answered; /* ordinal of its last completion, from 1; 0: none yet */
+        uint32_t in_offset;
+        uint32_t out_offset;
+        uint32_t size;
+} Slot;
+
+struct Ring {
+        struct framekey_abi_layout layout; /* the master; the client sees a copy */
+        struct framekey_abi_request *request;
+        struct framekey_abi_response *response;
+        Slot *slots;
+        uint32_t n_slots;
+        uint32_t *stream_generations;
+        uint32_t stream_generation;
+
+        uint32_t fetched;
+        uint32_t submitted;
+        uint32_t completed;
+        uint32_t published;
+        uint32_t reaped;
+        uint64_t n_completed; /* `completed` without the wrap, from 0 */
+
+        bool in_flight; /* between ring_fetch() and its ring_complete() */
+        Slot *slot;     /* of the request in flight; NULL if that was refused */
+        bool closed;
+
+        int doorbell_fd;
+        Wakeup wakeup;
+};
+
+/* ---- layout ---- */
+
+/* Smallest power of two above the number of slots: a client that keeps to one frame a slot can
+ * fill neither the descriptors nor the completions. */
+static uint32_t entries_for(uint32_t n_slots) {
+        uint32_t entries = 2;
+
+        while (entries <= n_slots)
+                entries *= 2;
+        return entries;
+}
+
+/* All sums fit: 1023 of the largest slots are 1.01 GiB. */
+static int layout_init(struct framekey_abi_layout *layout, const RingConfig *config) {
+        uint32_t n_slots = 0;
+        uint32_t in, out;
+
+        for (unsigned c = 0; c < RING_CLASSES; c++) {
+                if (config->n_slots[c] >= FRAMEKEY_ABI_ENTRIES_MAX)
+                        return -EINVAL;
+                n_slots += config->n_slots[c];
+        }
+        if (n_slots < 1 || n_slots >= FRAMEKEY_ABI_ENTRIES_MAX)
+                return -EINVAL;
+        if (config->n_streams < 1 || config->n_streams > FRAMEKEY_ABI_STREAMS_MAX)
+                return -EINVAL;
+
+        *layout = (struct framekey_abi_layout){
+                .magic = FRAMEKEY_ABI_MAGIC,
+                .version = FRAMEKEY_ABI_VERSION,
+                .entries = entries_for(n_slots),
+                .n_streams = config->n_streams,
+                .descriptor_offset = FRAMEKEY_ABI_HEADER_SIZE,
+                .completion_offset = FRAMEKEY_ABI_HEADER_SIZE,
+        };
+        in = FRAMEKEY_ABI_HEADER_SIZE + layout->entries * DESCRIPTOR_SIZE;
+        layout->stream_offset = FRAMEKEY_ABI_HEADER_SIZE + layout->entries * FRAMEKEY_ABI_LINE;
+        out = layout->stream_offset + layout->n_streams * FRAMEKEY_ABI_LINE;
+        for (unsigned c = 0; c < RING_CLASSES; c++) {
+                layout->n_slots[c] = config->n_slots[c];
+                layout->slot_size[c] = slot_sizes[c];
+                layout->in_offset[c] = in;
+                layout->out_offset[c] = out;
+                in += config->n_slots[c] * slot_sizes[c];
+                out += config->n_slots[c] * slot_sizes[c];
+        }
+        layout->request_size = in;
+        layout->response_size = out;
+        return 0;
+}
+
+static int slots_init(Ring *ring) {
+        uint32_t slot = 0;
+
+        for (unsigned c = 0; c < RING_CLASSES; c++)
+                ring->n_slots += ring->layout.n_slots[c];
+        ring->slots = calloc(ring->n_slots, sizeof(*ring->slots));
+        if (!ring->slots)
+                return -ENOMEM;
+
+        for (unsigned c = 0; c < RING_CLASSES; c++) {
+                for (uint32_t i = 0; i < ring->layout.n_slots[c]; i++)
+                        ring->slots[slot++] = (Slot){
+                                .in_offset = ring->layout.in_offset[c] + i * slot_sizes[c],
+                                .out_offset = ring->layout.out_offset[c] + i * slot_sizes[c],
+                                .size = slot_sizes[c],
+                        };
+        }
+        return 0;
+}
+
+uint64_t ring_size(const RingConfig *config) {
+        struct framekey_abi_layout layout;
+
+        if (layout_init(&layout, config) < 0)
+                return 0;
+        return (uint64_t)layout.request_size + layout.response_size + WAKEUP_COST;
+}
+
+/* ---- making and freeing ---- */
+
+static void mirror_init(Ring *ring, uint32_t first_index) {
+        ring->fetched = ring->submitted = first_index;
+        ring->completed = ring->published = ring->reaped = first_index;
+
+        ring->request->submit.submit_index = first_index;
+        ring->request->reap.completion_consumed = first_index;
+        /* Both wishes name the first index, so that the first frame rings and so does its completion. */
+        ring->request->reap.completion_want = first_index;
+        ring->response->consumed.submit_want = first_index;
+        ring->response->consumed.consumed_index = first_index;
+        ring->response->completion.completion_index = first_index;
+        ring->response->state.state = FRAMEKEY_ABI_OPEN;
+        ring->response->state.epoch = 1;
+        ring->response->layout = ring->layout;
+}
+
+static int regions_new(Ring *ring, bool same_uid, int *ret_request_fd, int *ret_response_fd) {
+        _cleanup_close_ int request_fd = -EBADF;
+        void *request = NULL, *response = NULL;
+        int r;
+
+        r = region_new("framekey-request", ring->layout.request_size, REGION_CLIENT_WRITES, &request, &request_fd);
+        if (r < 0)
+                return r;
+        ring->request = request;
+        r = region_new("framekey-response", ring->layout.response_size,
+                       same_uid ? REGION_CLIENT_OF_UID_READS : REGION_CLIENT_READS, &response, ret_response_fd);
+        if (r < 0)
+                return r;
+        ring->response = response;
+        *ret_request_fd = take_fd(&request_fd);
+        return 0;
+}
+
+/* Leaves what it made to ring_free(), also on failure. */
+static int ring_init(Ring *ring, const RingConfig *config, uint32_t first_index, RingFds *ret_fds) {
+        _cleanup_close_ int request = -EBADF, response = -EBADF, doorbell = -EBADF, wakeup = -EBADF;
+        int r;
+
+        r = layout_init(&ring->layout, config);
+        if (r < 0)
+                return r;
+        r = slots_init(ring);
+        if (r < 0)
+                return r;
+        ring->stream_generations = calloc(config->n_streams, sizeof(*ring->stream_generations));
+        if (!ring->stream_generations)
+                return -ENOMEM;
+        r = regions_new(ring, config->same_uid, &request, &response);
+        if (r < 0)
+                return r;
+        r = doorbell_new(&ring->doorbell_fd, &doorbell);
+        if (r < 0)
+                return r;
+        r = wakeup_new(&ring->wakeup, &wakeup);
+        if (r < 0)
+                return r;
+
+        mirror_init(ring, first_index);
+        *ret_fds = (RingFds){
+                .request = take_fd(&request),
+                .response = take_fd(&response),
+                .doorbell = take_fd(&doorbell),
+                .wakeup = take_fd(&wakeup),
+        };
+        return 0;
+}
+
+int ring_new_at(Ring **ret, const RingConfig *config, uint32_t first_index, RingFds *ret_fds) {
+        Ring *ring = malloc(sizeof(*ring));
+        int r;
+
+        if (!ring)
+                return -ENOMEM;
+        *ring = (Ring){ .doorbell_fd = -EBADF, .wakeup = { .fd = -EBADF } };
+        r = ring_init(ring, config, first_index, ret_fds);
+        if (r < 0) {
+                ring_free(ring);
+                return r;
+        }
+        *ret = ring;
+        return 0;
+}
+
+int ring_new(Ring **ret, const RingConfig *config, RingFds *ret_fds) {
+        return ring_new_at(ret, config, 0, ret_fds);
+}
+
+Ring *ring_free(Ring *ring) {
+        if (!ring)
+                return NULL;
+        if (ring->response)
+                ring_close(ring, RING_CLOSED_BY_OWNER);
+        region_free(ring->response, ring->layout.response_size);
+        region_free(ring->request, ring->layout.request_size);
+        ring->doorbell_fd = close_fd(ring->doorbell_fd);
+        wakeup_deinit(&ring->wakeup);
+        free(ring->slots);
+        free(ring->stream_generations);
+        free(ring);
+        return NULL;
+}
+
+void ring_mappings(const Ring *ring, void **ret_request, void **ret_response) {
+        *ret_request = ring->request;
+        *ret_response = ring->response;
+}
+
+int ring_doorbell_fd(const Ring *ring) {
+        return ring->doorbell_fd;
+}
+
+int ring_wakeup_fd(const Ring *ring) {
+        return ring->wakeup.fd;
+}
+
+/* ---- indices ---- */
+
+/* `submit_index`, and with it the descriptors and slots before it.
+ * Acquire: the client's stores of descriptor, payload and `completion_consumed` must be seen before
+ * our loads of them, which follow; else a fetch would read what the slot held before.
+ * Sequentially consistent on top, for ring_rest(): the store of `submit_want` must be seen by the
+ * client before this load is done; else both sides could miss each other (client: nobody asks for the
+ * bell; we: nothing is there) and the frame would wait for ever. */
+static uint32_t load_submit_index(const Ring *ring) {
+        return __atomic_load_n(&ring->request->submit.submit_index, __ATOMIC_SEQ_CST);
+}
+
+/* `completion_consumed`.
+ * Acquire: the client's loads of the completions before it, and of their payload-out slots, must be
+ * done before our stores that reuse them; else the client would read the next frame's bytes as this one's. */
+static uint32_t load_completion_consumed(const Ring *ring) {
+        return __atomic_load_n(&ring->request->reap.completion_consumed, __ATOMIC_ACQUIRE);
+}
+
+/* Whether both indices of the client moved forward only, and no farther than there was something to
+ * submit to or to reap. The distances from our own index tell all three: a step back and a step
+ * beyond both come out larger than the last distance allows. */
+static bool indices_hold(const Ring *ring, uint32_t submitted, uint32_t reaped) {
+        uint32_t waiting = submitted - ring->fetched;
+        uint32_t unreaped = ring->published - reaped;
+
+        return waiting <= ring->layout.entries && waiting >= ring->submitted - ring->fetched &&
+               unreaped <= ring->published - ring->reaped;
+}
+
+/* Looks at the client's indices; false if they lie. `submit_index` first: whoever submits a slot again has reaped
+ * its completion before, and must be believed in that order. */
+static bool look(Ring *ring) {
+        uint32_t submitted = load_submit_index(ring);
+        uint32_t reaped = load_completion_consumed(ring);
+
+        if (!indices_hold(ring, submitted, reaped))
+                return false;
+        ring->submitted = submitted;
+        ring->reaped = reaped;
+        return true;
+}
+
+static uint32_t completions_free(const Ring *ring) {
+        return ring->layout.entries - (ring->completed - ring->reaped);
+}
+
+uint32_t ring_pending(const Ring *ring) {
+        uint32_t submitted, reaped, room;
+
+        if (ring->closed)
+                return 0;
+        submitted = load_submit_index(ring);
+        reaped = load_completion_consumed(ring);
+        if (!indices_hold(ring, submitted, reaped))
+                return 0;
+        room = ring->layout.entries - (ring->completed - reaped);
+        return MIN_OF(submitted - ring->fetched, room);
+}
+
+bool ring_rest(Ring *ring) {
+        uint32_t asked;
+
+        if (ring->closed)
+                return true;
+        if (!look(ring))
+                return false; /* for ring_fetch() to say so */
+        if (ring->submitted != ring->fetched && completions_free(ring) > 0)
+                return false;
+
+        asked = ring->submitted;
+        /* Sequentially consistent: this wish must be visible to the client before load_submit_index() below is
+         * done, see there. The client's half: it stores submit_index, then loads this, with the same order. */
+        __atomic_store_n(&ring->response->consumed.submit_want, asked, __ATOMIC_SEQ_CST);
+        if (!look(ring))
+                return false;
+        /* Behind a full completion ring the next submission rings; a client that keeps to one frame a slot never gets
+         * there. */
+        return ring->submitted == asked && (asked == ring->fetched || completions_free(ring) == 0);
+}
+
+/* ---- fetching ---- */
+
+/* `index` if it is below `limit`, else 0, without a branch that could be mispredicted (Spectre v1). */
+static inline uint32_t clamp_nospec(uint32_t index, uint32_t limit) {
+        uint64_t masked = index;
+
+        /* Hides what the caller's own check taught the compiler: it would drop the mask. */
+        __asm__ volatile("" : "+r"(masked));
+        masked &= (uint64_t)((int64_t)(masked - limit) >> 63);
+        __asm__ volatile(SPECULATION_BARRIER : "+r"(masked));
+        return (uint32_t)masked;
+}
+
+/* The one place where a descriptor is read: each word once. Volatile, so that the compiler reads
+ * neither again what is checked later. */
+static void fetch_descriptor(const Ring *ring, uint32_t index, struct framekey_abi_descriptor *ret) {
+        uint32_t at = (index & (ring->layout.entries - 1)) * DESCRIPTOR_SIZE;
+        const volatile uint64_t *shared =
+                (const volatile uint64_t *)((const uint8_t *)ring->request + ring->layout.descriptor_offset + at);
+        uint64_t words[DESCRIPTOR_SIZE / sizeof(uint64_t)];
+
+        for (unsigned i = 0; i < ELEMENTS(words); i++)
+                words[i] = shared[i];
+        memcpy(ret, words, sizeof(words));
+}
+
+/* Bytes the slot holds as the descriptor says, or false if they do not fit. Never adds what was not compared. */
+static bool payload_length(const struct framekey_abi_descriptor *d, uint32_t slot_size, uint32_t *ret_length) {
+        uint32_t left = slot_size;
+
+        if (d->metadata_len > FRAMEKEY_ABI_METADATA_MAX || d->n_ranges > FRAMEKEY_ABI_RANGES_MAX)
+                return false;
+        left -= d->metadata_len + d->n_ranges * RANGE_SIZE; /* at most 1024, below the smallest slot */
+        if (d->frame_len > left || d->clear_len > d->frame_len)
+                return false;
+        *ret_length = slot_size - left + d->frame_len;
+        return true;
+}
+
+/* Whether the flags are known and mean something together. */
+static bool flags_hold(const struct framekey_abi_descriptor *d) {
+        if (d->flags & ~FLAGS_KNOWN)
+                return false;
+        if ((d->flags & FRAMEKEY_ABI_NOTE) && (d->metadata_len | d->n_ranges | d->frame_len | d->clear_len))
+                return false; /* a note carries nothing */
+        if (!(d->flags & FRAMEKEY_ABI_NOTE) && d->note)
+                return false;
+        if ((d->flags & FRAMEKEY_ABI_PACKET) && (d->clear_len || (d->flags & FRAMEKEY_ABI_START_CODES)))
+                return false; /* a packet has no codec and no clear part */
+        return true;
+}
+
+/* A slot whose completion the client has not reaped is the client's to read, and not to submit. */
+static bool slot_is_free(const Ring *ring, const Slot *slot) {
+        return slot->answered <= ring->n_completed - (ring->completed - ring->reaped);
+}
+
+static bool request_check(Ring *ring, const struct framekey_abi_descriptor *d, Slot **ret_slot, uint32_t *ret_length) {
+        Slot *slot;
+
+        if (d->slot >= ring->n_slots)
+                return false;
+        slot = &ring->slots[clamp_nospec(d->slot, ring->n_slots)];
+        if (!slot_is_free(ring, slot) || !flags_hold(d) || !payload_length(d, slot->size, ret_length))
+                return false;
+        *ret_length = clamp_nospec(*ret_length, slot->size + 1);
+        *ret_slot = slot;
+        return true;
+}
+
+/* Copies the slot's bytes, which may change meanwhile: whatever they were at some instant each, nothing looks at
+ * the shared ones again. Checks and cryptography on shared bytes could see two different frames. */
+static void payload_copy(const Ring *ring, const Slot *slot, uint32_t length, uint8_t *scratch) {
+        memcpy(scratch, (const uint8_t *)ring->request + slot->in_offset, length);
+        /* Whatever gets inlined around it: the copy is made, here. */
+        __asm__ volatile("" : : "r"(scratch) : "memory");
+}
+
+int ring_fetch(Ring *ring, uint8_t *scratch, RingRequest *ret_request) {
+        struct framekey_abi_descriptor d;
+        uint32_t length, ranges_at, frame_at;
+        Slot *slot;
+        bool good;
+
+        assert(!ring->in_flight);
+
+        if (ring->closed)
+                return RING_BROKEN;
+        /* Looks only when what was seen last is used up: the client's lines cost a cache miss each. */
+        if ((ring->submitted == ring->fetched || completions_free(ring) == 0) && !look(ring))
+                return RING_BROKEN;
+        if (ring->submitted == ring->fetched)
+                return RING_EMPTY;
+        if (completions_free(ring) == 0)
+                return RING_FULL;
+
+        fetch_descriptor(ring, ring->fetched, &d);
+        good = request_check(ring, &d, &slot, &length);
+        if (good)
+                payload_copy(ring, slot, length, scratch);
+        ring->fetched++;
+        ring->in_flight = true;
+        ring->slot = good ? slot : NULL;
+        /* Release: our loads of the descriptor must be done before the client sees it consumed and writes the next one
+         * there; else we would have fetched half of each. */
+        __atomic_store_n(&ring->response->consumed.consumed_index, ring->fetched, __ATOMIC_RELEASE);
+
+        *ret_request = (RingRequest){ .cookie = d.cookie, .stream = d.stream, .slot = d.slot };
+        if (!good)
+                return RING_BAD_REQUEST;
+        ranges_at = d.metadata_len;
+        frame_at = ranges_at + d.n_ranges * RANGE_SIZE;
+        ret_request->flags = d.flags;
+        ret_request->ssrc = d.ssrc;
+        ret_request->rtp_timestamp = d.rtp_timestamp;
+        ret_request->frame_type = d.frame_type;
+        ret_request->note = d.note;
+        ret_request->n_ranges = d.n_ranges;
+        ret_request->ranges = scratch + ranges_at;
+        ret_request->metadata_len = d.metadata_len;
+        ret_request->metadata = scratch;
+        ret_request->frame_len = d.frame_len;
+        ret_request->clear_len = d.clear_len;
+        ret_request->frame = scratch + frame_at;
+        ret_request->out_max = slot->size;
+        return 0;
+}
+
+/* ---- completing ---- */
+
+void ring_complete(Ring *ring, const RingRequest *request, const RingCompletion *completion, const uint8_t *payload) {
+        struct framekey_abi_completion *entries;
+
+        assert(ring->in_flight);
+        assert(completion->frame_len <= (ring->slot ? ring->slot->size : 0));
+
+        entries = (void *)((uint8_t *)ring->response + ring->layout.completion_offset);
+        if (completion->frame_len > 0)
+                memcpy((uint8_t *)ring->response + ring->slot->out_offset, payload, completion->frame_len);
+        entries[ring->completed & (ring->layout.entries - 1)] = (struct framekey_abi_completion){
+                .cookie = request->cookie,
+                .stream = request->stream,
+                .slot = request->slot,
+                .frame_len = completion->frame_len,
+                .clear_len = completion->clear_len,
+                .verdict = completion->verdict,
+                .step = completion->step,
+                .flags = completion->flags,
+                .key_index = completion->key_index,
+        };
+        ring->completed++;
+        ring->n_completed++;
+        if (ring->slot)
+                ring->slot->answered = ring->n_completed;
+        ring->slot = NULL;
+        ring->in_flight = false;
+}
+
+void ring_publish(Ring *ring) {
+        uint32_t before = ring->published;
+        uint32_t want;
+
+        if (before == ring->completed)
+                return;
+        ring->published = ring->completed;
+        /* Release: completions and payload must be seen by the client before this index; else it would read what was
+         * there before. Sequentially consistent on top: this store must be visible to the client before our load of
+         * its wish is done; else it could ask for a wake-up, find the old index, and sleep, while we find the old
+         * wish and do not ring. The client's half: it stores the wish, then loads this, with the same order. */
+        __atomic_store_n(&ring->response->completion.completion_index, ring->published, __ATOMIC_SEQ_CST);
+        want = __atomic_load_n(&ring->request->reap.completion_want, __ATOMIC_SEQ_CST);
+        /* Whatever the client wrote there, it gets at most one hint for one publishing. */
+        if (FRAMEKEY_ABI_PASSES(want, before, ring->published))
+                wakeup_ring(&ring->wakeup);
+}
+
+/* ---- state ---- */
+
+void ring_set_stream(Ring *ring, uint32_t row, const RingStream *stream) {
+        struct framekey_abi_stream *shared;
+        uint32_t *generation;
+
+        assert(row < ring->layout.n_streams);
+
+        shared = (struct framekey_abi_stream *)((uint8_t *)ring->response + ring->layout.stream_offset) + row;
+        generation = &ring->stream_generations[row];
+        /* Even: no longer valid. Then the fields, then odd. Release throughout: a reader that saw any new field (by an
+         * acquire load) must see the even or a later generation after it; else it would take a mixture of two rows
+         * for one. */
+        *generation = (*generation | 1) + 1;
+        __atomic_store_n(&shared->generation, *generation, __ATOMIC_RELEASE);
+        __atomic_store_n(&shared->id, row, __ATOMIC_RELEASE);
+        __atomic_store_n(&shared->overhead, stream->overhead, __ATOMIC_RELEASE);
+        __atomic_store_n(&shared->direction, stream->direction, __ATOMIC_RELEASE);
+        __atomic_store_n(&shared->format, stream->format, __ATOMIC_RELEASE);
+        __atomic_store_n(&shared->media, stream->media, __ATOMIC_RELEASE);
+        __atomic_store_n(&shared->codec, stream->codec, __ATOMIC_RELEASE);
+        __atomic_store_n(&shared->flags, stream->flags, __ATOMIC_RELEASE);
+        if (stream->direction != 0) {
+                *generation += 1;
+                __atomic_store_n(&shared->generation, *generation, __ATOMIC_RELEASE);
+        }
+        /* Release: the row must be seen before the hint that the table changed; else a reader would look once, find
+         * the old row, and not look again. */
+        __atomic_store_n(&ring->response->state.stream_generation, ++ring->stream_generation, __ATOMIC_RELEASE);
+}
+
+void ring_close(Ring *ring, RingClosed why) {
+        if (ring->closed)
+                return;
+        ring->closed = true;
+        /* Release: completions published before must be seen by whoever sees the channel closed; else it would take
+         * answered frames for lost. */
+        __atomic_store_n(&ring->response->state.state, (uint32_t)why, __ATOMIC_RELEASE);
+        wakeup_ring(&ring->wakeup);
+}

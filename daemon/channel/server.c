@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Data threads. They wait for doorbells, give every channel its turn, and never wait for a client. */
+#include "channel/server.h"
+
+#include "util/clock.h"
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+
+#define THREADS_MAX 16u
+#define EVENTS_MAX  64
+/* While channels are busy, look for new doorbells that often: a quiet channel's frame waits no longer than this and one
+ * round. */
+#define POLL_USEC 250u
+
+/* An entry of a data thread's table. Events name an entry and its use count, so that an event fetched before a channel
+ * was removed does not reach its successor. */
+typedef struct Seat {
+        Channel *channel; /* NULL: free */
+        uint32_t use;
+        bool hot; /* gets turns */
+} Seat;
+
+typedef enum EventKind {
+        EVENT_DOORBELL,
+        EVENT_WAKEUP_PIPE,
+        EVENT_COMMAND,
+} EventKind;
+
+/* A channel that is no longer served, waiting for the main thread to notice. */
+typedef struct Notice {
+        struct Notice *next;
+        Channel *channel;
+        ChannelGone why;
+} Notice;
+
+typedef enum CommandKind {
+        COMMAND_NONE,
+        COMMAND_ADD,
+        COMMAND_REMOVE,
+        COMMAND_STOP,
+} CommandKind;
+
+struct DataThread {
+        ChannelServer *server;
+        pthread_t thread;
+        bool started;
+        int epoll_fd;
+        int command_fd;
+        TurnScratch scratch;
+
+        /* The main thread fills in a command, rings, and waits for `done`; one at a time. */
+        atomic_bool called; /* there is one: end the round */
+        CommandKind command;
+        Channel *command_channel;
+        int command_result;
+        sem_t done;
+
+        /* The data thread's own. */
+        Seat *seats;
+        size_t n_seats;
+        size_t n_hot;
+};
+
+struct ChannelServer {
+        unsigned n_threads;
+        DataThread *threads;
+        _Atomic(Notice *) notices; /* newest first */
+        int event_fd;
+};
+
+/* ---- on the data thread ---- */
+
+static uint64_t pack(size_t seat, uint32_t use, EventKind kind) {
+        return (uint64_t)seat << 34 | (uint64_t)use << 2 | (unsigned)kind;
+}
+
+static void set_hot(DataThread *t, Seat *seat, bool hot) {
+        if (seat->hot == hot)
+                return;
+        seat->hot = hot;
+        t->n_hot = hot ? t->n_hot + 1 : t->n_hot - 1;
+}
+
+static int seat_new(DataThread *t, size_t *ret) {
+        size_t n = t->n_seats ? t->n_seats * 2 : 8;
+        Seat *seats;
+
+        for (size_t i = 0; i < t->n_seats; i++)
+                if (!t->seats[i].channel) {
+                        *ret = i;
+                        return 0;
+                }
+        seats = reallocarray(t->seats, n, sizeof(*seats));
+        if (!seats)
+                return -ENOMEM;
+        memset(seats + t->n_seats, 0, (n - t->n_seats) * sizeof(*seats));
+        *ret = t->n_seats;
+        t->seats = seats;
+        t->n_seats = n;
+        return 0;
+}
+
+static int add(DataThread *t, Channel *channel) {
+        struct epoll_event event;
+        size_t i;
+        int r;
+
+        r = seat_new(t, &i);
+        if (r < 0)
+                return r;
+        t->seats[i].use = (t->seats[i].use + 1) & 0x3fffffff;
+
+        /* Edges, because the daemon never reads the eventfd: its description is in the client's hands too, who
+         * could make a read block (security 3). */
+        event = (struct epoll_event){ .events = EPOLLIN | EPOLLET,
+                                      .data.u64 = pack(i, t->seats[i].use, EVENT_DOORBELL) };
+        if (epoll_ctl(t->epoll_fd, EPOLL_CTL_ADD, channel_doorbell_fd(channel), &event) < 0)
+                return -errno;
+        /* EPOLLERR needs no asking for; it comes when the last reader is gone. */
+        event = (struct epoll_event){ .events = EPOLLET, .data.u64 = pack(i, t->seats[i].use, EVENT_WAKEUP_PIPE) };
+        if (epoll_ctl(t->epoll_fd, EPOLL_CTL_ADD, channel_wakeup_fd(channel), &event) < 0) {
+                r = -errno;
+                (void)epoll_ctl(t->epoll_fd, EPOLL_CTL_DEL, channel_doorbell_fd(channel), NULL);
+                return r;
+        }
+        t->seats[i].channel = channel;
+        set_hot(t, &t->seats[i], true); /* its first turn arms the doorbell */
+        return 0;
+}
+
+static void unseat(DataThread *t, Seat *seat) {
+        (void)epoll_ctl(t->epoll_fd, EPOLL_CTL_DEL, channel_doorbell_fd(seat->channel), NULL);
+        (void)epoll_ctl(t->epoll_fd, EPOLL_CTL_DEL, channel_wakeup_fd(seat->channel), NULL);
+        set_hot(t, seat, false);
+        seat->channel = NULL;
+}
+
+static void remove_channel(DataThread *t, const Channel *channel) {
+        for (size_t i = 0; i < t->n_seats; i++)
+                if (t->seats[i].channel == channel)
+                        unseat(t, &t->seats[i]);
+}
+
+/* Stops serving and tells the main thread. Without memory for the notice the channel just stays dead. */
+static void dismiss(DataThread *t, Seat *seat, ChannelGone why) {
+        Notice *notice = malloc(sizeof(*notice));
+
+        if (notice) {
+                *notice = (Notice){ .channel = seat->channel, .why = why };
+                notice->next = atomic_load_explicit(&t->server->notices, memory_order_relaxed);
+                /* Release: the notice's fields before its pointer, for channel_server_dispatch(). */
+                while (!atomic_compare_exchange_weak_explicit(&t->server->notices, &notice->next, notice,
+                                                              memory_order_release, memory_order_relaxed))
+                        ;
+                (void)eventfd_write(t->server->event_fd, 1);
+        }
+        unseat(t, seat);
+}
+
+/* False: the thread shall end. */
+static bool run_command(DataThread *t) {
+        CommandKind command;
+        eventfd_t ignored;
+
+        (void)eventfd_read(t->command_fd, &ignored);
+        /* Acquire: the command's fields, which run() wrote before it set the flag. */
+        if (!atomic_exchange_explicit(&t->called, false, memory_order_acquire))
+                return true;
+        command = t->command;
+        t->command = COMMAND_NONE;
+        if (command == COMMAND_ADD)
+                t->command_result = add(t, t->command_channel);
+        else if (command == COMMAND_REMOVE)
+                remove_channel(t, t->command_channel);
+        if (command != COMMAND_NONE)
+                (void)sem_post(&t->done);
+        return command != COMMAND_STOP;
+}
+
+static bool handle(DataThread *t, const struct epoll_event *event) {
+        size_t i = event->data.u64 >> 34;
+        uint32_t use = event->data.u64 >> 2 & 0x3fffffff;
+        EventKind kind = event->data.u64 & 3;
+        Seat *seat;
+
+        if (kind == EVENT_COMMAND)
+                return run_command(t);
+        seat = &t->seats[i];
+        if (!seat->channel || seat->use != use)
+                return true;
+        if (kind == EVENT_WAKEUP_PIPE)
+                dismiss(t, seat, CHANNEL_GONE_CLIENT);
+        else
+                set_hot(t, seat, true);
+        return true;
+}
+
+static bool is_called(DataThread *t) {
+        return atomic_load_explicit(&t->called, memory_order_relaxed);
+}
+
+/* One turn for every hot channel; those with nothing to do cool down. */
+static void serve_round(DataThread *t) {
+        for (size_t i = 0; i < t->n_seats && t->n_hot > 0 && !is_called(t); i++) {
+                Seat *seat = &t->seats[i];
+
+                if (!seat->hot)
+                        continue;
+                switch (channel_turn(seat->channel, &t->scratch)) {
+                case TURN_MORE:
+                        break;
+                case TURN_BROKEN:
+                        dismiss(t, seat, CHANNEL_GONE_PROTOCOL);
+                        break;
+                case TURN_IDLE:
+                        set_hot(t, seat, !channel_rest(seat->channel));
+                        break;
+                }
+        }
+}
+
+static void *thread_main(void *userdata) {
+        struct epoll_event events[EVENTS_MAX];
+        DataThread *t = userdata;
+        uint64_t polled = 0;
+
+        for (;;) {
+                bool idle = t->n_hot == 0;
+                uint64_t now = idle ? 0 : clock_boottime_usec();
+
+                if (idle || is_called(t) || now - polled >= POLL_USEC) {
+                        int n = epoll_wait(t->epoll_fd, events, EVENTS_MAX, idle ? -1 : 0);
+
+                        polled = now;
+                        for (int i = 0; i < n; i++)
+                                if (!handle(t, &events[i]))
+                                        return NULL;
+                }
+                serve_round(t);
+        }
+}
+
+/* ---- on the main thread ---- */
+
+static int run(DataThread *t, CommandKind command, Channel *channel) {
+        t->command_channel = channel;
+        t->command_result = 0;
+        t->command = command;
+        /* Release: the fields above before the flag, for run_command(). The semaphore orders its results before our
+         * reading them. */
+        atomic_store_explicit(&t->called, true, memory_order_release);
+        (void)eventfd_write(t->command_fd, 1);
+        while (sem_wait(&t->done) < 0 && errno == EINTR)
+                ;
+        return t->command_result;
+}
+
+static int thread_start(DataThread *t, ChannelServer *server) {
+        struct epoll_event event = { .events = EPOLLIN, .data.u64 = pack(0, 0, EVENT_COMMAND) };
+        int r;
+
+        t->server = server;
+        t->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+        t->command_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        t->scratch.in = malloc(RING_SCRATCH_SIZE);
+        t->scratch.out = malloc(RING_SCRATCH_SIZE);
+        (void)sem_init(&t->done, 0, 0); /* fails for a value over SEM_VALUE_MAX only */
+        if (t->epoll_fd < 0 || t->command_fd < 0)
+                return -errno;
+        if (!t->scratch.in || !t->scratch.out)
+                return -ENOMEM;
+        if (epoll_ctl(t->epoll_fd, EPOLL_CTL_ADD, t->command_fd, &event) < 0)
+                return -errno;
+
+        r = pthread_create(&t->thread, NULL, thread_main, t);
+        if (r != 0)
+                return -r;
+        t->started = true;
+        (void)pthread_setname_np(t->thread, "frames");
+        return 0;
+}
+
+int channel_server_new(ChannelServer **ret, Plane *plane, unsigned n_threads) {
+        _cleanup_(channel_server_free_p) ChannelServer *server = NULL;
+        int r;
+
+        if (n_threads == 0 || n_threads > THREADS_MAX)
+                return -EINVAL;
+        server = calloc(1, sizeof(*server));
+        if (!server)
+                return -ENOMEM;
+        server->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        if (server->event_fd < 0)
+                return -errno;
+        server->threads = calloc(n_threads, sizeof(*server->threads));
+        if (!server->threads)
+                return -ENOMEM;
+        for (unsigned i = 0; i < n_threads; i++) {
+                server->n_threads++;
+                r = thread_start(&server->threads[i], server);
+                if (r < 0)
+                        return r;
+        }
+        *ret = take_ptr(server);
+        return 0;
+}
+
+static void thread_stop(DataThread *t) {
+        if (t->started) {
+                (void)run(t, COMMAND_STOP, NULL);
+                (void)pthread_join(t->thread, NULL);
+        }
+        close_fd(t->epoll_fd);
+        close_fd(t->command_fd);
+        (void)sem_destroy(&t->done);
+        if (t->scratch.out)
+                explicit_bzero(t->scratch.out, RING_SCRATCH_SIZE); /* media in clear */
+        if (t->scratch.in)
+                explicit_bzero(t->scratch.in, RING_SCRATCH_SIZE);
+        free(t->scratch.in);
+        free(t->scratch.out);
+        free(t->seats);
+}
+
+ChannelServer *channel_server_free(ChannelServer *server) {
+        Notice *notice;
+
+        if (!server)
+                return NULL;
+        for (unsigned i = 0; i < server->n_threads; i++)
+                thread_stop(&server->threads[i]);
+        notice = atomic_exchange(&server->notices, NULL);
+        while (notice) {
+                Notice *next = notice->next;
+
+                free(notice);
+                notice = next;
+        }
+        close_fd(server->event_fd);
+        free(server->threads);
+        free(server);
+        return NULL;
+}
+
+int channel_server_event_fd(const ChannelServer *server) {
+        return server->event_fd;
+}
+
+void channel_server_dispatch(ChannelServer *server) {
+        eventfd_t ignored;
+
+        (void)eventfd_read(server->event_fd, &ignored);
+        /* One at a time: a handler may free any channel, and server_remove() takes that one's notice away. */
+        for (;;) {
+                Notice *notice = atomic_load_explicit(&server->notices, memory_order_acquire);
+                ChannelGone why;
+                Channel *channel;
+
+                if (!notice)
+                        return;
+                /* Only this thread takes notices away, so `next` cannot change under the exchange. */
+                if (!atomic_compare_exchange_strong(&server->notices, &notice, notice->next))
+                        continue;
+                channel = notice->channel;
+                why = notice->why;
+                free(notice);
+                channel_gone(channel, why);
+        }
+}
+
+DataThread *server_thread_for(ChannelServer *server, const Session *session) {
+        /* Sessions are malloc'd, so the low bits say nothing. */
+        return &server->threads[((uintptr_t)session >> 6) * 0x9e3779b1u % server->n_threads];
+}
+
+int server_add(DataThread *thread, Channel *channel) {
+        return run(thread, COMMAND_ADD, channel);
+}
+
+void server_remove(DataThread *thread, Channel *channel) {
+        Notice *notice, *keep = NULL;
+
+        (void)run(thread, COMMAND_REMOVE, channel);
+        /* Take all notices, put back those of other channels. */
+        notice = atomic_exchange_explicit(&thread->server->notices, NULL, memory_order_acquire);
+        while (notice) {
+                Notice *next = notice->next;
+
+                if (notice->channel == channel)
+                        free(notice);
+                else {
+                        notice->next = keep;
+                        keep = notice;
+                }
+                notice = next;
+        }
+        while (keep) {
+                Notice *next = keep->next;
+
+                keep->next = atomic_load_explicit(&thread->server->notices, memory_order_relaxed);
+                while (!atomic_compare_exchange_weak_explicit(&thread->server->notices, &keep->next, keep,
+                                                              memory_order_release, memory_order_relaxed))
+                        ;
+                keep = next;
+        }
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The data threads: epoll over the channels' descriptors, and turns for the channels that have
+ * frames. A thread owns its channels: the main thread changes nothing of them behind its back but
+ * asks it to (server_run), between two turns.
+ */
+#pragma once
+
+#include "channel/channel.h"
+
+typedef struct DataThread DataThread;
+
+/* What a data thread does with a channel; implemented in channel.c. All on the data thread. */
+typedef enum TurnOutcome {
+        TURN_IDLE,   /* nothing waits; the doorbell is armed */
+        TURN_MORE,   /* frames wait, or may wait */
+        TURN_BROKEN, /* the client broke the ring's rules: stop serving */
+} TurnOutcome;
+
+/* Private memory of one data thread for the frame in hand. */
+typedef struct TurnScratch {
+        uint8_t *in;  /* RING_SCRATCH_SIZE */
+        uint8_t *out; /* as much */
+} TurnScratch;
+
+TurnOutcome channel_turn(Channel *channel, const TurnScratch *scratch);
+/* Asks for the doorbell. True: nothing waits. */
+bool channel_rest(Channel *channel);
+int channel_doorbell_fd(const Channel *channel);
+int channel_wakeup_fd(const Channel *channel);
+/* Called on the main thread. */
+void channel_gone(Channel *channel, ChannelGone why);
+
+/* Main thread: chooses a data thread for a session's channels. All of one session go to the same thread, so that
+ * data threads never wait for each other's lock. */
+DataThread *server_thread_for(ChannelServer *server, const Session *session);
+/* Main thread: serves the channel from now on. 0; -ENOMEM; -ENOSPC (epoll watches). */
+int server_add(DataThread *thread, Channel *channel);
+/* Main thread: after this the data thread never touches the channel again, nor is a `gone` still due. */
+void server_remove(DataThread *thread, Channel *channel);

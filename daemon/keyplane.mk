@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# libkeyplane: layers 0 to 4, without libsystemd. Static, so that the linker takes single objects and
+# the test daemon can replace entropy.o and clock.o.
+
+noinst_LTLIBRARIES += libkeyplane.la
+libkeyplane_la_SOURCES = \
+	daemon/util/util.h \
+	daemon/format/injected.c daemon/format/injected.h \
+	daemon/format/trailer.c daemon/format/trailer.h \
+	daemon/keys/budget.c daemon/keys/budget.h \
+	daemon/keys/chain.c daemon/keys/chain.h \
+	daemon/keys/derive.c \
+	daemon/keys/deriver.c daemon/keys/deriver.h \
+	daemon/keys/frame.c daemon/keys/frame.h \
+	daemon/keys/plane.c daemon/keys/plane.h daemon/keys/plane-internal.h \
+	daemon/keys/preset.c daemon/keys/preset.h \
+	daemon/keys/replay.c daemon/keys/replay.h \
+	daemon/keys/schedule.c daemon/keys/schedule.h \
+	daemon/keys/selftest.c daemon/keys/selftest.h \
+	daemon/keys/session.c daemon/keys/session.h daemon/keys/session-internal.h \
+	daemon/keys/session-info.c \
+	daemon/keys/slot.c \
+	daemon/keys/window.c \
+	daemon/channel/channel.c daemon/channel/channel.h \
+	daemon/channel/server.c daemon/channel/server.h
+libkeyplane_la_CFLAGS = $(AM_CFLAGS) $(LIBGCRYPT_CFLAGS)
+libkeyplane_la_LIBADD = $(LIBGCRYPT_LIBS) -lpthread

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The ratchet chain of one imported secret: the steps that are derived and not yet dead.
+ *
+ *   step     first          first+1     ...    end-1
+ *   holds    key, next      key, next          key, next       64 bytes each, in the arena
+ *            [handle]       [handle]
+ *
+ * A chain belongs to the secret and not to a participant, so a shared passphrase is derived once
+ * for everybody, and everybody on the same step uses one cipher handle. Steps are appended by
+ * the look-ahead and wiped as soon as nobody stands at or before them; what a dead step leaves behind is no
+ * material either: the next material's prefix can be the dead key. All calls under the session's lock.
+ */
+#pragma once
+
+#include "crypto/aead.h"
+#include "keys/schedule.h"
+
+/* Most steps a chain holds: the spread of participants on one shared key plus the window. */
+#define CHAIN_STEPS_MAX 256u
+
+typedef struct Chain Chain;
+
+/* A cipher handle that outlives its step for the grace time. Counted under the session's lock. */
+typedef struct ChainHandle {
+        unsigned n_refs;
+        Aead *aead;
+} ChainHandle;
+
+/* A chain whose first known step is `first_step`; `step` (arena block) is taken over on success.
+ * 0; -ENOMEM. The caller holds one reference. */
+int chain_new(Chain **ret, const Schedule *schedule, uint32_t first_step, ScheduleStep *step);
+Chain *chain_ref(Chain *chain);
+/* Wipes with the last reference. Takes NULL; returns NULL. */
+Chain *chain_unref(Chain *chain);
+DEFINE_CLEANUP(Chain, chain_unref)
+
+const Schedule *chain_schedule(const Chain *chain);
+uint32_t chain_first(const Chain *chain);
+/* One after the last derived step. */
+uint32_t chain_end(const Chain *chain);
+/* NULL if the step is not derived yet, or dead. */
+const ScheduleStep *chain_at(const Chain *chain, uint32_t step);
+/* Appends step chain_end(); `step` is taken over in any case. 0; -ENOSPC; -ENOMEM. */
+int chain_append(Chain *chain, ScheduleStep *step);
+/* Wipes all steps before `step`; the last one derived always stays. */
+void chain_forget_below(Chain *chain, uint32_t step);
+/* A reference to the step's cipher handle, made on first use. 0; -ENOENT no such step; -ENOMEM. */
+int chain_handle(Chain *chain, uint32_t step, ChainHandle **ret);
+/* Takes NULL; returns NULL. */
+ChainHandle *chain_handle_unref(ChainHandle *handle);
+
+/* Whether a look-ahead job for this chain is on its way (kept here, set by the session). */
+bool chain_deriving(const Chain *chain);
+void chain_set_deriving(Chain *chain, bool deriving);

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Everything of a session that has to wait for a derivation: imports, ratchet steps, and the
+ * look-ahead that makes ratchet steps not wait. Main thread.
+ *
+ * A job belongs to its session's list until it is done. When the session ends first, the job is cut
+ * loose (session = NULL) and only cleans up after itself.
+ */
+#include "keys/plane-internal.h"
+#include "keys/session-internal.h"
+#include "util/clock.h"
+
+typedef enum JobKind {
+        JOB_IMPORT,
+        JOB_RATCHET,
+        JOB_AHEAD,
+} JobKind;
+
+struct SessionJob {
+        DeriveJob derive; /* first: the deriver knows only this part */
+        SessionJob *next;
+        Session *session; /* NULL: it ended */
+        JobKind kind;
+        uint32_t participant;
+        uint32_t index;
+        uint32_t step; /* of the result */
+        Chain *chain;  /* JOB_RATCHET, JOB_AHEAD; a reference */
+        Schedule schedule;
+        SessionDone done;
+        void *userdata;
+};
+
+/* Total PBKDF2 iterations one import may cost: about 4 s. Protects everybody else's imports. */
+#define IMPORT_ITERATIONS_MAX UINT64_C(20000000)
+
+/* What the peers use is 100,000: some 20 ms. */
+#define AHEAD_ITERATIONS_CHEAP 200000u
+
+static void job_unlink(SessionJob *job) {
+        SessionJob **link = &job->session->jobs;
+
+        while (*link != job)
+                link = &(*link)->next;
+        *link = job->next;
+}
+
+static SessionJob *job_free(SessionJob *job) {
+        if (!job)
+                return NULL;
+        arena_release(arena_installed(), job->derive.result);
+        secret_free(job->derive.material);
+        free(job);
+        return NULL;
+}
+DEFINE_CLEANUP(SessionJob, job_free)
+
+static void job_finish(SessionJob *job, int result, uint64_t generation, uint32_t step) {
+        Session *session = job->session;
+        SessionDone done = job->done;
+        void *userdata = job->userdata;
+
+        job_unlink(job);
+        job_free(job);
+        if (done)
+                done(session, result, generation, step, userdata);
+}
+
+static void import_done(SessionJob *job) {
+        _cleanup_(chain_unref_p) Chain *chain = NULL;
+        Session *session = job->session;
+        uint64_t generation = 0;
+        uint32_t step = job->step;
+        int r = job->derive.error;
+
+        if (r == 0)
+                r = chain_new(&chain, &job->schedule, step, job->derive.result);
+        if (r == 0) {
+                job->derive.result = NULL;
+                session_lock(session);
+                r = session_install(session, job->participant, job->index, chain, step, &generation);
+                if (r == 0)
+                        session_look_ahead(session, job->index, chain);
+                chain = chain_unref(chain);
+                session_unlock(session);
+        }
+        job_finish(job, r, generation, step);
+}
+
+/* Takes a derived step over into its chain, unless somebody else was faster. */
+static int job_append(SessionJob *job) {
+        if (job->derive.error < 0)
+                return job->derive.error;
+        if (!job->derive.result || chain_end(job->chain) != job->step)
+                return 0;
+        return chain_append(job->chain, take_ptr(job->derive.result));
+}
+
+/* Sends the job to derive the chain's next step. */
+static int job_derive_next(SessionJob *job, DeriverClass class) {
+        uint32_t end = chain_end(job->chain);
+        int r;
+
+        job->derive.material = secret_free(job->derive.material);
+        r = secret_new_copy(&job->derive.material, chain_at(job->chain, end - 1)->next, SCHEDULE_MATERIAL_LEN);
+        if (r < 0)
+                return r;
+        job->derive.n_steps = 1;
+        job->step = end;
+        deriver_submit(plane_deriver(job->session->plane), &job->derive, class);
+        return 0;
+}
+
+static void ratchet_done(SessionJob *job) {
+        Session *session = job->session;
+        uint32_t step = 0;
+        Chain *chain;
+        int r;
+
+        session_lock(session);
+        r = job_append(job);
+        if (r == 0)
+                r = session_position(session, job->participant, job->index, &chain, &step);
+        /* Replaced while the step was derived: the new key has not been stepped, and must not be by surprise. */
+        if (r == 0 && chain != job->chain)
+                r = SESSION_NO_KEY;
+        if (r == 0 && !chain_at(chain, step + 1)) {
+                r = job_derive_next(job, DERIVER_AWAITED);
+                if (r == 0) {
+                        session_unlock(session);
+                        return;
+                }
+        }
+        if (r == 0)
+                r = session_move(session, job->participant, job->index, step + 1);
+        if (r == 0)
+                session_look_ahead(session, job->index, chain);
+        job->chain = chain_unref(job->chain);
+        session_unlock(session);
+        job_finish(job, r, 0, step + 1);
+}
+
+static void ahead_done(SessionJob *job) {
+        Session *session = job->session;
+        Chain *chain = job->chain;
+
+        session_lock(session);
+        chain_set_deriving(chain, false);
+        if (job_append(job) == 0) /* else the arena is full: stop looking ahead, a ratchet by hand says so */
+                session_look_ahead(session, job->index, chain);
+        job->chain = chain_unref(chain);
+        session_unlock(session);
+        job_finish(job, 0, 0, 0);
+}
+
+static void job_done(DeriveJob *derive) {
+        SessionJob *job = (SessionJob *)derive;
+
+        if (!job->session)
+                job_free(job);
+        else if (job->kind == JOB_IMPORT)
+                import_done(job);
+        else if (job->kind == JOB_RATCHET)
+                ratchet_done(job);
+        else
+                ahead_done(job);
+}
+
+static SessionJob *job_new(Session *session, JobKind kind, uint32_t participant, uint32_t index,
+                           const Schedule *schedule) {
+        SessionJob *job = calloc(1, sizeof(*job));
+
+        if (!job)
+                return NULL;
+        job->session = session;
+        job->kind = kind;
+        job->participant = participant;
+        job->index = index;
+        job->schedule = *schedule;
+        job->derive.schedule = &job->schedule;
+        job->derive.done = job_done;
+        return job;
+}
+
+static void job_link(SessionJob *job) {
+        job->next = job->session->jobs;
+        job->session->jobs = job;
+}
+
+int session_import(Session *session, uint32_t participant, uint32_t index, Secret *secret, const Schedule *schedule,
+                   uint32_t step, SessionDone done, void *userdata) {
+        _cleanup_(secret_free_p) Secret *material = secret;
+        uint64_t iterations = schedule->kdf == SCHEDULE_PBKDF2 ? schedule->iterations : 1;
+        SessionJob *job;
+
+        if (index >= session->config.ring_size)
+                return SESSION_BAD_INDEX;
+        if (session->config.shared != (participant == SESSION_SHARED))
+                return SESSION_WRONG_MODE;
+        if (participant != SESSION_SHARED && !session_find(session, participant))
+                return SESSION_NO_PARTICIPANT;
+        if (schedule_check(schedule) || step > SESSION_STEP_MAX ||
+            iterations * ((uint64_t)step + 1) > IMPORT_ITERATIONS_MAX)
+                return -EINVAL;
+
+        job = job_new(session, JOB_IMPORT, participant, index, schedule);
+        if (!job)
+                return -ENOMEM;
+        job->derive.material = take_ptr(material);
+        job->derive.n_steps = step + 1;
+        job->step = step;
+        job->done = done;
+        job->userdata = userdata;
+        job_link(job);
+        deriver_submit(plane_deriver(session->plane), &job->derive, DERIVER_AWAITED);
+        return 0;
+}
+
+int session_ratchet(Session *session, uint32_t participant, uint32_t index, SessionDone done, void *userdata) {
+        SessionJob *job;
+        Chain *chain;
+        uint32_t step;
+        int r;
+
+        session_lock(session);
+        if (index == SESSION_ACTIVE)
+                index = session_active(session, participant);
+        r = session_position(session, participant, index, &chain, &step);
+        if (r == 0)
+                chain_ref(chain);
+        session_unlock(session);
+        if (r != 0)
+                return r;
+
+        job = job_new(session, JOB_RATCHET, participant, index, chain_schedule(chain));
+        if (!job) {
+                session_lock(session);
+                chain_unref(chain);
+                session_unlock(session);
+                return -ENOMEM;
+        }
+        job->chain = chain;
+        job->done = done;
+        job->userdata = userdata;
+        job_link(job);
+        /* Nothing to derive as a rule, and still by way of the deriver: callbacks never come from within the call,
+         * and a ratchet stays behind an import that was asked for before it. */
+        deriver_submit(plane_deriver(session->plane), &job->derive, DERIVER_AWAITED);
+        return 0;
+}
+
+/* Lowest and highest step anybody stands at with this chain. False: nobody uses it. */
+static bool chain_spread(const Session *session, uint32_t index, const Chain *chain, uint32_t *ret_low,
+                         uint32_t *ret_high) {
+        uint32_t low = UINT32_MAX, high = 0;
+        bool used = false;
+
+        if (session->shared && session->shared[index].chain == chain) {
+                low = high = session->shared[index].step;
+                used = true;
+        }
+        for (size_t i = 0; i < session->n_participants; i++) {
+                const Participant *participant = session->participants[i];
+
+                if (!participant || participant->slots[index].chain != chain)
+                        continue;
+                low = MIN_OF(low, participant->slots[index].current->step);
+                high = MAX_OF(high, participant->slots[index].current->step);
+                used = true;
+        }
+        *ret_low = low;
+        *ret_high = high;
+        return used;
+}
+
+/* The very next step must be there when a sender takes it, also on a machine that has no idle time; but a derivation
+ * that is slower than any peer's must not stand before other people's imports. */
+static DeriverClass ahead_class(const Chain *chain, uint32_t high) {
+        const Schedule *schedule = chain_schedule(chain);
+        bool cheap = schedule->kdf != SCHEDULE_PBKDF2 || schedule->iterations <= AHEAD_ITERATIONS_CHEAP;
+
+        return cheap && chain_end(chain) <= high + 1 ? DERIVER_AWAITED : DERIVER_AHEAD;
+}
+
+void session_look_ahead(Session *session, uint32_t index, Chain *chain) {
+        uint32_t low, high, wanted;
+        SessionJob *job;
+
+        if (!chain_spread(session, index, chain, &low, &high))
+                return;
+        chain_forget_below(chain, low);
+        /* At least one step, so that a sender's step never waits for a derivation. */
+        wanted = high + 1 + MAX_OF(session->config.ratchet_window, 1u);
+        if (chain_deriving(chain) || chain_end(chain) >= wanted || chain_end(chain) - low >= CHAIN_STEPS_MAX)
+                return;
+
+        job = job_new(session, JOB_AHEAD, SESSION_SHARED, index, chain_schedule(chain));
+        if (!job)
+                return; /* the next step or import tries again */
+        job->chain = chain_ref(chain);
+        if (job_derive_next(job, ahead_class(chain, high)) < 0) {
+                chain_unref(chain);
+                job_free(job);
+                return;
+        }
+        chain_set_deriving(chain, true);
+        job_link(job);
+}
+
+void session_cancel_jobs(Session *session) {
+        while (session->jobs) {
+                SessionJob *job = session->jobs;
+                SessionDone done = job->done;
+                void *userdata = job->userdata;
+
+                session->jobs = job->next;
+                session_lock(session);
+                job->chain = chain_unref(job->chain);
+                session_unlock(session);
+                job->session = NULL; /* the deriver still has it; job_done() frees it */
+                job->done = NULL;
+                atomic_store_explicit(&job->derive.cancelled, true, memory_order_relaxed);
+                if (done)
+                        done(session, SESSION_CLOSED, 0, 0, userdata);
+        }
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What all sessions of one daemon share: the deriver threads, the panic lock, the way events of
+ * the data threads reach the main thread. The arena must be installed first.
+ *
+ * Main thread, except where said.
+ */
+#pragma once
+
+#include "util/util.h"
+
+typedef struct Plane Plane;
+
+/* Starts the deriver threads. 0; -ENOMEM; -EAGAIN. */
+int plane_new(Plane **ret);
+/* Ends the threads; all sessions must be freed. Takes NULL; returns NULL. */
+Plane *plane_free(Plane *plane);
+DEFINE_CLEANUP(Plane, plane_free)
+
+/* Readable when plane_dispatch() has something to do. */
+int plane_event_fd(const Plane *plane);
+/* Hands finished derivations to their sessions (calling their done callbacks) and reports what data
+ * threads did (calling the sessions' event callbacks). Never blocks. */
+void plane_dispatch(Plane *plane);
+
+/* Refuses every frame of every session (Manager.Lock). Takes effect with the next frame. */
+void plane_set_locked(Plane *plane, bool locked);
+/* Any thread. */
+bool plane_locked(const Plane *plane);

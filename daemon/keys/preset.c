@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The table of presets, one row a product and kind of key. */
+#include "keys/preset.h"
+
+#define SALT_LIVEKIT     "LKFrameEncryptionKey"
+#define SALT_REALTIMEKIT "RealtimeKitFrameEncryptionKey"
+/* LiveKit's and RealtimeKit's HKDF info: this many zero bytes. */
+#define INFO_ZEROS 128u
+#define ITERATIONS 100000u
+/* Long enough for frames that overtake a key change through a jitter buffer. */
+#define GRACE_USEC (2 * USEC_PER_SEC)
+
+/* The windows are the peers' documented ones; we do follow that many steps, they follow one. */
+static const Preset presets[] = {
+        { "livekit", "LiveKit; the same as livekit-passphrase", FRAMEKEY_FORMAT_LIVEKIT, true, 16, 8, SCHEDULE_PBKDF2,
+          SALT_LIVEKIT, INFO_ZEROS },
+        { "livekit-passphrase", "LiveKit web clients with a shared passphrase (ExternalE2EEKeyProvider, string)",
+          FRAMEKEY_FORMAT_LIVEKIT, true, 16, 8, SCHEDULE_PBKDF2, SALT_LIVEKIT, INFO_ZEROS },
+        { "livekit-bytes", "LiveKit web clients with a shared byte key (ArrayBuffer)", FRAMEKEY_FORMAT_LIVEKIT, true,
+          16, 8, SCHEDULE_HKDF, SALT_LIVEKIT, INFO_ZEROS },
+        { "livekit-native", "LiveKit native clients (libwebrtc): byte keys go through PBKDF2", FRAMEKEY_FORMAT_LIVEKIT,
+          true, 16, 8, SCHEDULE_PBKDF2, SALT_LIVEKIT, 0 },
+        { "element-call", "Element Call: a byte key for each participant, 256 key indices", FRAMEKEY_FORMAT_LIVEKIT,
+          false, 256, 10, SCHEDULE_HKDF, SALT_LIVEKIT, INFO_ZEROS },
+        { "realtimekit", "Cloudflare RealtimeKit with a shared passphrase", FRAMEKEY_FORMAT_REALTIMEKIT, true, 16, 8,
+          SCHEDULE_PBKDF2, SALT_REALTIMEKIT, INFO_ZEROS },
+};
+
+const Preset *preset_find(const char *name) {
+        for (size_t i = 0; i < ELEMENTS(presets); i++)
+                if (strcmp(presets[i].name, name) == 0)
+                        return &presets[i];
+        return NULL;
+}
+
+const Preset *preset_at(size_t i) {
+        return i < ELEMENTS(presets) ? &presets[i] : NULL;
+}
+
+void preset_session_config(const Preset *preset, SessionConfig *ret) {
+        *ret = (SessionConfig){
+                .format = preset->format,
+                .shared = preset->shared,
+                .ring_size = preset->ring_size,
+                .ratchet_window = preset->ratchet_window,
+                .grace_usec = GRACE_USEC,
+                .replay_window = SESSION_REPLAY_MAX,
+        };
+}
+
+void preset_schedule(const Preset *preset, Schedule *ret) {
+        *ret = (Schedule){
+                .kdf = preset->kdf,
+                .iterations = ITERATIONS,
+                .key_bits = 128,
+                .salt_len = strlen(preset->salt),
+                .info_len = preset->info_len,
+        };
+        memcpy(ret->salt, preset->salt, ret->salt_len);
+}

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Known-answer test at start: every primitive and the trailer format once, against values made by
+ * the peers' own code. The daemon refuses to serve if it fails.
+ */
+#pragma once
+
+/* The arena must be installed. 0; -EBADMSG a wrong answer; -ENOMEM. `ret_what` names the part. */
+int selftest_run(const char **ret_what);

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Where replay windows hang: one for each (channel, participant, generation), shared by that
+ * channel's streams, so that a recorder beside a player sees no replays. A new channel starts from
+ * all that was accepted before, on living channels and on dead ones, so reconnecting opens nothing.
+ */
+#include "keys/session-internal.h"
+
+static struct Window *find(const WindowGroup *group, uint64_t generation) {
+        for (size_t i = 0; i < group->n; i++)
+                if (group->windows[i].generation == generation)
+                        return &group->windows[i];
+        return NULL;
+}
+
+static Generation *find_generation(const Participant *participant, uint32_t ring_size, uint64_t id) {
+        for (uint32_t i = 0; i < ring_size; i++) {
+                KeySlot *slot = &participant->slots[i];
+
+                if (slot->current && slot->current->id == id)
+                        return slot->current;
+                if (slot->previous && slot->previous->id == id)
+                        return slot->previous;
+        }
+        return NULL;
+}
+
+int window_group_get(Participant *participant, const void *channel, WindowGroup **ret) {
+        WindowGroup *group;
+
+        for (group = participant->groups; group; group = group->next)
+                if (group->channel == channel) {
+                        group->n_refs++;
+                        *ret = group;
+                        return 0;
+                }
+
+        group = calloc(1, sizeof(*group));
+        if (!group)
+                return -ENOMEM;
+        group->channel = channel;
+        group->n_refs = 1;
+        group->next = participant->groups;
+        participant->groups = group;
+        *ret = group;
+        return 0;
+}
+
+/* What a dying group knows goes to the generation, where the next group finds it. */
+static void keep(Participant *participant, uint32_t ring_size, struct Window *window) {
+        Generation *generation = find_generation(participant, ring_size, window->generation);
+
+        if (generation && !generation->merged)
+                generation->merged = take_ptr(window->set);
+        else if (generation)
+                replay_merge(generation->merged, window->set);
+        window->set = replay_free(window->set);
+}
+
+void window_group_put(Participant *participant, WindowGroup *group, uint32_t ring_size) {
+        WindowGroup **link = &participant->groups;
+
+        if (!group || --group->n_refs > 0)
+                return;
+        while (*link != group)
+                link = &(*link)->next;
+        *link = group->next;
+
+        for (size_t i = 0; i < group->n; i++)
+                keep(participant, ring_size, &group->windows[i]);
+        free(group->windows);
+        free(group);
+}
+
+bool window_seen(const Participant *participant, const WindowGroup *group, const Generation *generation, uint64_t tag) {
+        const struct Window *window = find(group, generation->id);
+
+        if (window)
+                return replay_seen(window->set, tag);
+        if (generation->merged && replay_seen(generation->merged, tag))
+                return true;
+        for (const WindowGroup *other = participant->groups; other; other = other->next) {
+                window = find(other, generation->id);
+                if (window && replay_seen(window->set, tag))
+                        return true;
+        }
+        return false;
+}
+
+static int open_window(const Participant *participant, WindowGroup *group, const Generation *generation, uint32_t limit,
+                       struct Window **ret) {
+        _cleanup_(replay_free_p) ReplaySet *set = NULL;
+        int r;
+
+        if (group->n == group->allocated) {
+                size_t allocated = group->allocated ? group->allocated * 2 : 2;
+                struct Window *windows = reallocarray(group->windows, allocated, sizeof(*windows));
+
+                if (!windows)
+                        return -ENOMEM;
+                group->windows = windows;
+                group->allocated = allocated;
+        }
+        r = replay_new(&set, limit);
+        if (r < 0)
+                return r;
+
+        if (generation->merged)
+                replay_merge(set, generation->merged);
+        for (const WindowGroup *other = participant->groups; other; other = other->next) {
+                const struct Window *window = find(other, generation->id);
+
+                if (window)
+                        replay_merge(set, window->set);
+        }
+        group->windows[group->n] = (struct Window){ .generation = generation->id, .set = take_ptr(set) };
+        *ret = &group->windows[group->n++];
+        return 0;
+}
+
+int window_add(const Participant *participant, WindowGroup *group, const Generation *generation, uint32_t limit,
+               uint64_t tag) {
+        struct Window *window = find(group, generation->id);
+        int r;
+
+        if (!window) {
+                r = open_window(participant, group, generation, limit, &window);
+                if (r < 0)
+                        return r;
+        }
+        replay_add(window->set, tag);
+        return 0;
+}
+
+void window_drop(Participant *participant, Generation *generation) {
+        for (WindowGroup *group = participant->groups; group; group = group->next) {
+                struct Window *window = find(group, generation->id);
+
+                if (!window)
+                        continue;
+                replay_free(window->set);
+                *window = group->windows[--group->n];
+        }
+}

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Unit tests of formats, keys and data threads.
+if HAVE_CHECK
+keys_unit_tests = \
+	tests/unit/test-budget \
+	tests/unit/test-replay \
+	tests/unit/test-trailer-frame \
+	tests/unit/test-schedule \
+	tests/unit/test-session \
+	tests/unit/test-wipe \
+	tests/unit/test-data-plane
+check_PROGRAMS += $(keys_unit_tests)
+TESTS += $(keys_unit_tests)
+noinst_HEADERS += tests/unit/keyplane-fixture.h tests/unit/runner.h
+
+tests_unit_test_budget_SOURCES = tests/unit/test-budget.c
+tests_unit_test_budget_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_budget_LDADD = libkeyplane.la $(CHECK_LIBS)
+
+tests_unit_test_replay_SOURCES = tests/unit/test-replay.c
+tests_unit_test_replay_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_replay_LDADD = libkeyplane.la $(CHECK_LIBS)
+
+tests_unit_test_trailer_frame_SOURCES = tests/unit/test-trailer-frame.c
+tests_unit_test_trailer_frame_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_trailer_frame_LDADD = libkeyplane.la $(CHECK_LIBS)
+
+tests_unit_test_schedule_SOURCES = tests/unit/test-schedule.c
+tests_unit_test_schedule_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_test_schedule_LDADD = libkeyplane.la $(CHECK_LIBS) $(JANSSON_LIBS)
+
+tests_unit_test_session_SOURCES = tests/unit/test-session.c
+tests_unit_test_session_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_session_LDADD = libkeyplane.la $(CHECK_LIBS)
+
+tests_unit_test_wipe_SOURCES = tests/unit/test-wipe.c
+tests_unit_test_wipe_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_wipe_LDADD = libkeyplane.la $(CHECK_LIBS)
+
+tests_unit_test_data_plane_SOURCES = tests/unit/test-data-plane.c
+tests_unit_test_data_plane_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_data_plane_LDADD = libclient/libframekey.la libkeyplane.la $(CHECK_LIBS)
+endif
+EXTRA_DIST += tests/vectors/livekit.json tests/vectors/realtimekit.json tests/vectors/jitsi.json \
+	tests/vectors/sframe-rfc9605.json tests/vectors/sframe-extra.json tests/vectors/dave.json \
+	tests/vectors/README.md tests/vectors/README-sframe.md
