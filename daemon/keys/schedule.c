@@ -41,6 +41,7 @@ int schedule_derive(const Schedule *schedule, const void *material, size_t mater
 
         /* Same salt, prefix-consistent output: the key is the head of the next material. */
         memcpy(ret_step->key, ret_step->next, schedule->key_bits / 8);
+        wipe_registers();
         return 0;
 }
 

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Journal records with MESSAGE_ID and fields, within a budget for each user; see audit.h. */
+#include "control/audit.h"
+
+#include "control/table.h"
+#include "util/clock.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+/* Enough for a call with many participants to start at once, and for an app that re-keys all the time. */
+#define BURST         500u
+#define USEC_A_RECORD (50 * USEC_PER_MSEC)
+/* Users remembered; a budget that is full again need not be. */
+#define USERS_MAX 256u
+/* The longest fields: a participant's identity, escaped or not, and a reason. */
+#define FIELD_MAX 320u
+
+static const struct {
+        const char *name;
+        const char *message_id;
+} actions[AUDIT_ACTION_MAX] = {
+        [AUDIT_OPEN_SESSION] = { "open-session", "8629b76a22cb4c48a1226bb6916d428b" },
+        [AUDIT_CLOSE_SESSION] = { "close-session", "069213b7f16c46819be4bdb3ef8da628" },
+        [AUDIT_ATTACH_SESSION] = { "attach-session", "c5b1b83ad1214cb48e4a26c8c3bb995c" },
+        [AUDIT_ADD_PARTICIPANT] = { "add-participant", "7344da03c6f845b0957c571450e741e0" },
+        [AUDIT_REMOVE_PARTICIPANT] = { "remove-participant", "c69fcd8e8eee4753ad0ab7482ae92098" },
+        [AUDIT_IMPORT_KEY] = { "import-key", "4dd569924bf4420991bf5111b259b295" },
+        [AUDIT_GENERATE_KEY] = { "generate-key", "9132c8441b5747bca652791ab184c599" },
+        [AUDIT_RATCHET] = { "ratchet", "beb312198ba64b3eaafa34df6fb470d7" },
+        [AUDIT_ACTIVATE] = { "activate", "fd2e10eb17fb4347931a2e187becea45" },
+        [AUDIT_RETIRE_KEY] = { "retire-key", "d95509d954ed48129dbf3c52cfc65c34" },
+        [AUDIT_OPEN_CHANNEL] = { "open-channel", "df36f59d7edd4f76b2bab55c101a6175" },
+        [AUDIT_CLOSE_CHANNEL] = { "close-channel", "0948c289fdd6444785b9c24fd7a3a17d" },
+        [AUDIT_CHANNEL_VIOLATED] = { "channel-violated", "721cbc3f65a846de80664b1df9c0a55a" },
+        [AUDIT_LOCK] = { "lock", "421c4a88318b49eeab911b64bacddefd" },
+};
+
+/* A bucket of records: full means nothing to remember. */
+typedef struct AuditUser {
+        uid_t uid;
+        uint64_t since_usec; /* the bucket was empty then; each USEC_A_RECORD fills in one */
+        uint64_t dropped;
+        UT_hash_handle hh;
+} AuditUser;
+
+struct Audit {
+        const Log *log;
+        AuditUser *users;
+};
+
+int audit_new(Audit **ret, const Log *log) {
+        Audit *audit = calloc(1, sizeof(*audit));
+
+        if (!audit)
+                return -ENOMEM;
+        audit->log = log;
+        *ret = audit;
+        return 0;
+}
+
+static void user_free(Audit *audit, AuditUser *user) {
+        /* The analyzer does not see that HASH_DEL() mends the neighbours. */
+        HASH_DEL(audit->users, user); /* NOLINT(clang-analyzer-unix.Malloc) */
+        free(user);
+}
+
+Audit *audit_free(Audit *audit) {
+        AuditUser *user, *next;
+
+        if (!audit)
+                return NULL;
+        HASH_ITER (hh, audit->users, user, next)
+                user_free(audit, user);
+        free(audit);
+        return NULL;
+}
+
+static void forget_idle(Audit *audit, uint64_t now_usec) {
+        AuditUser *user, *next;
+
+        HASH_ITER (hh, audit->users, user, next) {
+                if (now_usec - user->since_usec >= BURST * USEC_A_RECORD && user->dropped == 0)
+                        user_free(audit, user);
+        }
+}
+
+static AuditUser *user_get(Audit *audit, uid_t uid, uint64_t now_usec) {
+        AuditUser *user;
+
+        HASH_FIND(hh, audit->users, &uid, sizeof(uid), user);
+        if (user)
+                return user;
+        if (HASH_COUNT(audit->users) >= USERS_MAX)
+                forget_idle(audit, now_usec);
+        user = calloc(1, sizeof(*user));
+        if (!user)
+                return NULL;
+        user->uid = uid;
+        user->since_usec = now_usec > BURST * USEC_A_RECORD ? now_usec - BURST * USEC_A_RECORD : 0;
+        HASH_ADD(hh, audit->users, uid, sizeof(user->uid), user);
+        if (!user->hh.tbl) {
+                free(user);
+                return NULL;
+        }
+        return user;
+}
+
+/* Whether the user may have one more record. Root's acts are always told. */
+static bool user_spend(Audit *audit, uid_t uid) {
+        uint64_t now_usec = clock_boottime_usec();
+        AuditUser *user;
+
+        if (uid == 0)
+                return true;
+        user = user_get(audit, uid, now_usec);
+        if (!user)
+                return true; /* rather one line too many than none */
+        if (now_usec - user->since_usec > BURST * USEC_A_RECORD)
+                user->since_usec = now_usec - BURST * USEC_A_RECORD;
+        if (now_usec - user->since_usec < USEC_A_RECORD) {
+                user->dropped++;
+                return false;
+        }
+        user->since_usec += USEC_A_RECORD;
+        if (user->dropped > 0) {
+                log_line(audit->log, LOG_WARNING, "%" PRIu64 " audit records of uid %u were dropped: too many at once.",
+                         user->dropped, (unsigned)uid);
+                user->dropped = 0;
+        }
+        return true;
+}
+
+typedef struct Fields {
+        char text[12][FIELD_MAX];
+        struct iovec iov[12];
+        size_t n;
+} Fields;
+
+static void field_add(Fields *fields, const char *name, const char *value) {
+        char *text = fields->text[fields->n];
+
+        (void)snprintf(text, FIELD_MAX, "%s=%s", name, value);
+        fields->iov[fields->n++] = (struct iovec){ text, strlen(text) };
+}
+
+static void field_add_number(Fields *fields, const char *name, uint64_t value) {
+        char text[24];
+
+        (void)snprintf(text, sizeof(text), "%" PRIu64, value);
+        field_add(fields, name, text);
+}
+
+static void message_add(char *message, size_t size, const char *name, const char *value) {
+        char escaped[LOG_ESCAPED_MAX];
+        size_t len = strlen(message);
+
+        (void)snprintf(message + len, size - len, " %s=\"%s\"", name, log_escape(value, escaped));
+}
+
+static void message_add_number(char *message, size_t size, const char *name, uint64_t value) {
+        size_t len = strlen(message);
+
+        (void)snprintf(message + len, size - len, " %s=%" PRIu64, name, value);
+}
+
+void audit_write(Audit *audit, const AuditRecord *record) {
+        char message[3 * LOG_ESCAPED_MAX] = "audit: ";
+        Fields fields = { .n = 0 };
+
+        if (!user_spend(audit, record->caller->uid))
+                return;
+        (void)strncat(message, actions[record->action].name, 64);
+        field_add(&fields, "MESSAGE_ID", actions[record->action].message_id);
+        field_add(&fields, "FK_ACTION", actions[record->action].name);
+        if (record->session) {
+                message_add(message, sizeof(message), "session", record->session);
+                field_add(&fields, "FK_SESSION", record->session);
+        }
+        if (record->participant) {
+                message_add(message, sizeof(message), "participant", record->participant);
+                field_add(&fields, "FK_PARTICIPANT", record->participant);
+        }
+        if (record->index != AUDIT_NO_NUMBER) {
+                message_add_number(message, sizeof(message), "index", record->index);
+                field_add_number(&fields, "FK_KEY_INDEX", record->index);
+        }
+        if (record->step != AUDIT_NO_NUMBER) {
+                message_add_number(message, sizeof(message), "step", record->step);
+                field_add_number(&fields, "FK_KEY_STEP", record->step);
+        }
+        if (record->reason) {
+                message_add(message, sizeof(message), "reason", record->reason);
+                field_add(&fields, "FK_REASON", record->reason);
+        }
+        message_add_number(message, sizeof(message), "uid", record->caller->uid);
+        message_add_number(message, sizeof(message), "pid", (uint64_t)record->caller->pid);
+        message_add(message, sizeof(message), "sender", record->caller->name);
+        message_add(message, sizeof(message), "result", record->result);
+        field_add_number(&fields, "FK_SENDER_UID", record->caller->uid);
+        field_add_number(&fields, "FK_SENDER_PID", (uint64_t)record->caller->pid);
+        field_add(&fields, "FK_SENDER_UNIQUE", record->caller->name);
+        field_add(&fields, "FK_RESULT", record->result);
+        log_fields(audit->log, LOG_NOTICE, message, fields.iov, fields.n);
+}

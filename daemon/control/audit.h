@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * One record for each change of keys, sessions and policy, and for each refusal of one: who, what,
+ * with which result. Never a secret, never a hash of one, never a frame.
+ *
+ * Main thread. Each user has a budget of records, so that a flood of one cannot push the records
+ * of others out of the journal; what was dropped is counted and told.
+ */
+#pragma once
+
+#include "control/log.h"
+#include "control/owner.h"
+
+typedef enum AuditAction {
+        AUDIT_OPEN_SESSION,
+        AUDIT_CLOSE_SESSION,
+        AUDIT_ATTACH_SESSION,
+        AUDIT_ADD_PARTICIPANT,
+        AUDIT_REMOVE_PARTICIPANT,
+        AUDIT_IMPORT_KEY,
+        AUDIT_GENERATE_KEY,
+        AUDIT_RATCHET,
+        AUDIT_ACTIVATE,
+        AUDIT_RETIRE_KEY,
+        AUDIT_OPEN_CHANNEL,
+        AUDIT_CLOSE_CHANNEL,
+        AUDIT_CHANNEL_VIOLATED,
+        AUDIT_LOCK,
+        AUDIT_ACTION_MAX,
+} AuditAction;
+
+#define AUDIT_NO_NUMBER UINT32_MAX
+
+typedef struct AuditRecord {
+        AuditAction action;
+        const Caller *caller;
+        const char *session;     /* id; NULL: none */
+        const char *participant; /* NULL: none; "": the shared key */
+        uint32_t index;          /* AUDIT_NO_NUMBER: none, or the active one */
+        uint32_t step;           /* AUDIT_NO_NUMBER: none */
+        const char *reason;      /* of the administrator; NULL: none */
+        const char *result;      /* "ok" or the error's name */
+} AuditRecord;
+
+typedef struct Audit Audit;
+
+/* `log` must outlive it. 0; -ENOMEM. */
+int audit_new(Audit **ret, const Log *log);
+/* Takes NULL; returns NULL. */
+Audit *audit_free(Audit *audit);
+DEFINE_CLEANUP(Audit, audit_free)
+void audit_write(Audit *audit, const AuditRecord *record);

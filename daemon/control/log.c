@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Journal or standard error; see log.h. */
+#include "control/log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <systemd/sd-journal.h>
+
+#define LINE_MAX_LEN 4096u
+#define FIELDS_MAX   24u
+
+static const struct {
+        const char *name;
+        int level;
+} levels[] = {
+        { "err", LOG_ERR },   { "warning", LOG_WARNING }, { "notice", LOG_NOTICE },
+        { "info", LOG_INFO }, { "debug", LOG_DEBUG },
+};
+
+static bool stderr_is_journal(void) {
+        const char *stream = getenv("JOURNAL_STREAM");
+        unsigned long long device = 0, inode = 0;
+        struct stat st;
+        char *end = NULL;
+
+        if (!stream)
+                return false;
+        device = strtoull(stream, &end, 10);
+        if (*end != ':')
+                return false;
+        inode = strtoull(end + 1, &end, 10);
+        if (*end != '\0' || fstat(STDERR_FILENO, &st) < 0)
+                return false;
+        return st.st_dev == device && st.st_ino == inode;
+}
+
+void log_init(Log *ret, int level) {
+        *ret = (Log){ .target = stderr_is_journal() ? LOG_TARGET_JOURNAL : LOG_TARGET_STDERR, .level = level };
+}
+
+void log_fields(const Log *log, int priority, const char *message, const struct iovec *fields, size_t n_fields) {
+        char text[LINE_MAX_LEN], level[16];
+        struct iovec iov[FIELDS_MAX + 2];
+        size_t n = 0;
+
+        if (priority > log->level)
+                return;
+        if (log->target == LOG_TARGET_STDERR) {
+                (void)dprintf(STDERR_FILENO, "framekeyd: %s\n", message); /* nowhere left to complain */
+                return;
+        }
+
+        (void)snprintf(text, sizeof(text), "MESSAGE=%s", message);
+        (void)snprintf(level, sizeof(level), "PRIORITY=%d", priority);
+        iov[n++] = (struct iovec){ text, strlen(text) };
+        iov[n++] = (struct iovec){ level, strlen(level) };
+        for (size_t i = 0; i < n_fields && i < FIELDS_MAX; i++)
+                iov[n++] = fields[i];
+        (void)sd_journal_sendv(iov, (int)n);
+}
+
+void log_line(const Log *log, int priority, const char *format, ...) {
+        char text[LINE_MAX_LEN];
+        va_list arguments;
+
+        if (priority > log->level)
+                return;
+        va_start(arguments, format);
+        (void)vsnprintf(text, sizeof(text), format, arguments);
+        va_end(arguments);
+        log_fields(log, priority, text, NULL, 0);
+}
+
+int log_level_from_name(const char *name) {
+        for (size_t i = 0; i < ELEMENTS(levels); i++)
+                if (strcmp(levels[i].name, name) == 0)
+                        return levels[i].level;
+        return -EINVAL;
+}
+
+const char *log_escape(const char *text, char out[LOG_ESCAPED_MAX]) {
+        static const char hex[] = "0123456789abcdef";
+        size_t n = 0;
+
+        for (const unsigned char *p = (const unsigned char *)text; *p != '\0' && n + 5 < LOG_ESCAPED_MAX; p++) {
+                if (*p >= ' ' && *p < 0x7f && *p != '\\' && *p != '"') {
+                        out[n++] = (char)*p;
+                        continue;
+                }
+                out[n++] = '\\';
+                out[n++] = 'x';
+                out[n++] = hex[*p >> 4];
+                out[n++] = hex[*p & 15];
+        }
+        out[n] = '\0';
+        return out;
+}

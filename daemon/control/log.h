@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Where the daemon's sentences go: the journal when it started us, else standard error.
+ *
+ * Main thread only; the key plane never logs. Nothing that comes from a frame, and no secret, is
+ * ever logged, and never a line per frame. Texts of clients are escaped (log_escape) so that a
+ * label cannot forge a line.
+ */
+#pragma once
+
+#include "util/util.h"
+
+#include <sys/uio.h>
+#include <syslog.h>
+
+typedef enum LogTarget {
+        LOG_TARGET_STDERR,
+        LOG_TARGET_JOURNAL,
+} LogTarget;
+
+typedef struct Log {
+        LogTarget target;
+        int level; /* LOG_ERR .. LOG_DEBUG: what is more detailed than this is dropped */
+} Log;
+
+/* Chooses the target as systemd's protocol says: JOURNAL_STREAM names the file behind standard error. */
+void log_init(Log *ret, int level);
+void log_line(const Log *log, int priority, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* A message with fields of its own ("FK_SESSION=..."); standard error gets the message alone. */
+void log_fields(const Log *log, int priority, const char *message, const struct iovec *fields, size_t n_fields);
+/* "err".."debug", or -EINVAL. */
+int log_level_from_name(const char *name);
+
+/* Longest text that log_escape() gives, with its end. */
+#define LOG_ESCAPED_MAX 1100u
+/* Copies `text` with everything that is not printable ASCII as \xNN, cut where it does not fit; returns `out`. */
+const char *log_escape(const char *text, char out[LOG_ESCAPED_MAX]);

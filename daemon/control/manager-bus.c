@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* org.framekey1.Manager: opening sessions, and what administrators do to those of others. */
+#include "config.h"
+
+#include "control/errors.h"
+#include "control/key-options.h"
+#include "control/object-tree.h"
+#include "control/operation.h"
+#include "control/request.h"
+#include "control/statistics.h"
+#include "crypto/arena.h"
+
+#define MANAGER_INTERFACE DAEMON_BUS_NAME ".Manager"
+/* A previous key that lives longer than this is no grace any more. */
+#define GRACE_MAX_USEC (3600 * USEC_PER_SEC)
+
+static const OptionWord key_modes[] = { { "shared", true }, { "participant", false }, { NULL, 0 } };
+
+typedef struct SessionOptions {
+        uint32_t shared;
+        bool exclusive;
+        bool linger;
+        SessionConfig config;
+        Schedule schedule;
+} SessionOptions;
+
+static const Option session_options[] = {
+        { .name = "key-mode", .type = OPTION_WORD, .offset = offsetof(SessionOptions, shared), .words = key_modes },
+        { .name = "ring-size",
+          .type = OPTION_U32,
+          .offset = offsetof(SessionOptions, config.ring_size),
+          .min = 1,
+          .max = SESSION_RING_MAX },
+        { .name = "ratchet-window",
+          .type = OPTION_U32,
+          .offset = offsetof(SessionOptions, config.ratchet_window),
+          .max = SESSION_WINDOW_MAX },
+        { .name = "grace-usec",
+          .type = OPTION_U64,
+          .offset = offsetof(SessionOptions, config.grace_usec),
+          .max = GRACE_MAX_USEC },
+        { .name = "replay-window",
+          .type = OPTION_U32,
+          .offset = offsetof(SessionOptions, config.replay_window),
+          .max = SESSION_REPLAY_MAX },
+        { .name = "server-trailer",
+          .type = OPTION_BYTES,
+          .offset = offsetof(SessionOptions, config.server_trailer),
+          .len_offset = offsetof(SessionOptions, config.server_trailer_len),
+          .max = SESSION_SERVER_TRAILER_MAX },
+        { .name = "exclusive", .type = OPTION_BOOL, .offset = offsetof(SessionOptions, exclusive) },
+        { .name = "linger", .type = OPTION_BOOL, .offset = offsetof(SessionOptions, linger) },
+        KEY_OPTION_ROWS(SessionOptions),
+        { .name = NULL },
+};
+
+static int read_session_options(sd_bus_message *message, const Preset *preset, SessionRequest *ret,
+                                sd_bus_error *error) {
+        SessionOptions options = { .shared = preset->shared, .exclusive = true };
+        int r;
+
+        preset_session_config(preset, &options.config);
+        preset_schedule(preset, &options.schedule);
+        r = options_read(message, session_options, &options, error);
+        if (r < 0)
+                return r;
+        if (options.config.replay_window > 0 && options.config.replay_window < SESSION_REPLAY_MIN)
+                return error_set_invalid(error,
+                                         "Option 'replay-window' is %u; it must be 0 (off) or between %u and %u.",
+                                         options.config.replay_window, SESSION_REPLAY_MIN, SESSION_REPLAY_MAX);
+        r = key_options_check(&options.schedule, error);
+        if (r < 0)
+                return r;
+        options.config.shared = options.shared;
+        ret->config = options.config;
+        ret->schedule = options.schedule;
+        ret->exclusive = options.exclusive;
+        ret->linger = options.linger;
+        return 0;
+}
+
+static int open_session(Daemon *daemon, const Caller *caller, const SessionRequest *request, SessionObject **ret,
+                        sd_bus_error *error) {
+        int r;
+
+        r = request_check_unlocked(daemon, error);
+        if (r < 0)
+                return r;
+        r = session_object_new(ret, daemon, caller, request);
+        if (r == SESSION_OBJECT_QUOTA)
+                return error_setf(error, ERROR_QUOTA_EXCEEDED,
+                                  "Your quota of %" PRIu64 " sessions is used up; close some, or ask the administrator "
+                                  "for more.",
+                                  quota_limit(daemon->quota, QUOTA_SESSIONS));
+        return r;
+}
+
+static int method_open_session(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        SessionObject *session = NULL;
+        SessionRequest request = { 0 };
+        Daemon *daemon = userdata;
+        const char *profile;
+        Caller caller;
+        int r;
+
+        r = sd_bus_message_read(message, "ss", &profile, &request.label);
+        if (r < 0)
+                return r;
+        request.preset = preset_find(profile);
+        if (!request.preset)
+                return error_setf(error, ERROR_NO_SUCH_PROFILE,
+                                  "There is no profile '%.64s'; the Manager's property Profiles lists them.", profile);
+        r = request_check_text("label", request.label, SESSION_LABEL_MAX, error);
+        if (r < 0)
+                return r;
+        r = read_session_options(message, request.preset, &request, error);
+        if (r < 0)
+                return r;
+        r = caller_get(&daemon->callers, message, &caller);
+        if (r < 0)
+                return r;
+        r = open_session(daemon, &caller, &request, &session, error);
+        audit_write(daemon->audit, &(AuditRecord){ .action = AUDIT_OPEN_SESSION,
+                                                   .caller = &caller,
+                                                   .session = r < 0 ? NULL : session->id,
+                                                   .index = AUDIT_NO_NUMBER,
+                                                   .step = AUDIT_NO_NUMBER,
+                                                   .result = r < 0 ? error_short_name(error) : "ok" });
+        if (r < 0)
+                return r;
+        return sd_bus_reply_method_return(message, "so", session->id, session->path);
+}
+
+static int method_list_sessions(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        Daemon *daemon = userdata;
+        Caller caller;
+        int r;
+
+        r = caller_get(&daemon->callers, message, &caller);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_new_method_return(message, &reply);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_open_container(reply, 'a', "(sosstu)");
+        if (r < 0)
+                return r;
+        for (SessionObject *session = daemon->sessions; session; session = session->hh.next) {
+                if (!caller_may_read(&caller, session->owner.uid))
+                        continue;
+                r = sd_bus_message_append(reply, "(sosstu)", session->id, session->path,
+                                          framekey_format_name(session_config(session->session)->format),
+                                          session->label, session->created_usec, (uint32_t)session->owner.uid);
+                if (r < 0)
+                        return r;
+        }
+        r = sd_bus_message_close_container(reply);
+        return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
+}
+
+static int method_get_session(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        Daemon *daemon = userdata;
+        SessionObject *session;
+        const char *id;
+        Caller caller;
+        int r;
+
+        r = sd_bus_message_read(message, "s", &id);
+        if (r < 0)
+                return r;
+        r = caller_get(&daemon->callers, message, &caller);
+        if (r < 0)
+                return r;
+        session = session_object_find(daemon, &caller, id);
+        if (!session)
+                return error_set(error, ERROR_NO_SUCH_SESSION);
+        return sd_bus_reply_method_return(message, "o", session->path);
+}
+
+static int method_ratchet_keys(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        SessionObject *session = NULL;
+        Daemon *daemon = userdata;
+        const char *id, *reason;
+        Caller caller;
+        int r;
+
+        r = sd_bus_message_read(message, "ss", &id, &reason);
+        if (r < 0)
+                return r;
+        r = options_read(message, options_none, NULL, error);
+        if (r < 0)
+                return r;
+        r = request_check_text("reason", reason, REQUEST_REASON_MAX, error);
+        if (r < 0)
+                return r;
+        if (id[0] == '\0')
+                r = request_admin(daemon, message, AUDIT_RATCHET, &caller, error);
+        else
+                r = request_admin_session(daemon, message, id, AUDIT_RATCHET, &caller, &session, error);
+        if (r < 0)
+                return r;
+        r = operation_ratchet_all(daemon, session, message, &caller, reason, error);
+        return r < 0 ? r : 1;
+}
+
+static int method_revoke_participant(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        ParticipantObject *participant;
+        SessionObject *session = NULL;
+        Daemon *daemon = userdata;
+        const char *id, *identity, *reason;
+        Caller caller;
+        int r;
+
+        r = sd_bus_message_read(message, "sss", &id, &identity, &reason);
+        if (r < 0)
+                return r;
+        r = request_check_text("reason", reason, REQUEST_REASON_MAX, error);
+        if (r < 0)
+                return r;
+        r = request_admin_session(daemon, message, id, AUDIT_REMOVE_PARTICIPANT, &caller, &session, error);
+        if (r < 0)
+                return r;
+        participant = session_object_participant(session, identity);
+        r = participant ? 0 : error_set(error, ERROR_NO_SUCH_PARTICIPANT);
+        (void)request_audit(session,
+                            &(AuditRecord){ .action = AUDIT_REMOVE_PARTICIPANT,
+                                            .caller = &caller,
+                                            .participant = identity,
+                                            .index = AUDIT_NO_NUMBER,
+                                            .step = AUDIT_NO_NUMBER,
+                                            .reason = reason },
+                            r, error);
+        if (r < 0)
+                return r;
+        (void)participant_object_free(participant);
+        session_object_invalidate(session, "Participants");
+        return sd_bus_reply_method_return(message, NULL);
+}
+
+static int method_close_session(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        SessionObject *session = NULL;
+        Daemon *daemon = userdata;
+        const char *id, *reason;
+        Caller caller;
+        int r;
+
+        r = sd_bus_message_read(message, "ss", &id, &reason);
+        if (r < 0)
+                return r;
+        r = request_check_text("reason", reason, REQUEST_REASON_MAX, error);
+        if (r < 0)
+                return r;
+        r = request_admin_session(daemon, message, id, AUDIT_CLOSE_SESSION, &caller, &session, error);
+        if (r < 0)
+                return r;
+        (void)request_audit(session,
+                            &(AuditRecord){ .action = AUDIT_CLOSE_SESSION,
+                                            .caller = &caller,
+                                            .index = AUDIT_NO_NUMBER,
+                                            .step = AUDIT_NO_NUMBER,
+                                            .reason = reason },
+                            0, NULL);
+        (void)session_object_free(session);
+        return sd_bus_reply_method_return(message, NULL);
+}
+
+static int method_lock(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        Daemon *daemon = userdata;
+        const char *reason;
+        Caller caller;
+        int r, locked;
+
+        r = sd_bus_message_read(message, "bs", &locked, &reason);
+        if (r < 0)
+                return r;
+        r = request_check_text("reason", reason, REQUEST_REASON_MAX, error);
+        if (r < 0)
+                return r;
+        r = request_admin(daemon, message, AUDIT_LOCK, &caller, error);
+        if (r < 0)
+                return r;
+        plane_set_locked(daemon->plane, locked);
+        audit_write(daemon->audit, &(AuditRecord){ .action = AUDIT_LOCK,
+                                                   .caller = &caller,
+                                                   .index = AUDIT_NO_NUMBER,
+                                                   .step = AUDIT_NO_NUMBER,
+                                                   .reason = reason,
+                                                   .result = locked ? "locked" : "unlocked" });
+        /* Not personal, and everybody's business. */
+        (void)sd_bus_emit_properties_changed(daemon->bus, DAEMON_PATH, MANAGER_INTERFACE, "Locked", NULL);
+        return sd_bus_reply_method_return(message, NULL);
+}
+
+typedef struct Totals {
+        SessionCounters counters;
+        uint64_t sessions, participants, channels, keys;
+} Totals;
+
+static void totals_add(Totals *totals, SessionObject *session) {
+        for (ParticipantObject *p = session->by_identity; p; p = p->by_identity.next) {
+                SessionParticipantInfo info;
+
+                if (session_participant_info(session->session, p->id, &info) == 0)
+                        statistics_add(&totals->counters, &info.counters);
+                totals->participants++;
+        }
+        totals->channels += HASH_COUNT(session->channels);
+        totals->keys += session_n_keys(session->session);
+        totals->sessions++;
+}
+
+static int append_totals(sd_bus_message *reply, const Totals *totals) {
+        int r;
+
+        r = statistics_append(reply, &totals->counters);
+        if (r >= 0)
+                r = statistics_append_number(reply, "sessions", totals->sessions);
+        if (r >= 0)
+                r = statistics_append_number(reply, "participants", totals->participants);
+        if (r >= 0)
+                r = statistics_append_number(reply, "channels", totals->channels);
+        if (r >= 0)
+                r = statistics_append_number(reply, "keys", totals->keys);
+        return r;
+}
+
+/* Users get the sums of their own sessions, administrators those of all and the state of the arena. */
+static int method_get_statistics(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        const Arena *arena = arena_installed();
+        Daemon *daemon = userdata;
+        Totals totals = { 0 };
+        Caller caller;
+        int r;
+
+        r = caller_get(&daemon->callers, message, &caller);
+        if (r < 0)
+                return r;
+        for (SessionObject *session = daemon->sessions; session; session = session->hh.next)
+                if (caller_may_read(&caller, session->owner.uid))
+                        totals_add(&totals, session);
+        r = sd_bus_message_new_method_return(message, &reply);
+        if (r >= 0)
+                r = sd_bus_message_open_container(reply, 'a', "{sv}");
+        if (r >= 0)
+                r = append_totals(reply, &totals);
+        if (r >= 0 && arena && caller_is_admin(&caller)) {
+                r = statistics_append_number(reply, "arena-bytes", arena_capacity(arena));
+                if (r >= 0)
+                        r = statistics_append_number(reply, "arena-bytes-used", arena_in_use(arena));
+        }
+        if (r >= 0)
+                r = sd_bus_message_close_container(reply);
+        return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
+}
+
+static int property_profiles(sd_bus *bus, const char *path, const char *interface, const char *property,
+                             sd_bus_message *reply, void *userdata, sd_bus_error *error) {
+        int r;
+
+        r = sd_bus_message_open_container(reply, 'a', "s");
+        for (size_t i = 0; r >= 0 && preset_at(i); i++)
+                r = sd_bus_message_append(reply, "s", preset_at(i)->name);
+        return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+static int property_cipher_suites(sd_bus *bus, const char *path, const char *interface, const char *property,
+                                  sd_bus_message *reply, void *userdata, sd_bus_error *error) {
+        return sd_bus_message_append(reply, "as", 2, key_options_suite(&(Schedule){ .key_bits = 128 }),
+                                     key_options_suite(&(Schedule){ .key_bits = 256 }));
+}
+
+static int property_text(sd_bus *bus, const char *path, const char *interface, const char *property,
+                         sd_bus_message *reply, void *userdata, sd_bus_error *error) {
+        const Arena *arena = arena_installed();
+
+        if (strcmp(property, "Version") == 0)
+                return sd_bus_message_append(reply, "s", PACKAGE_VERSION);
+        return sd_bus_message_append(reply, "s", arena ? arena_protection_name(arena_protection(arena)) : "none");
+}
+
+static int property_count(sd_bus *bus, const char *path, const char *interface, const char *property,
+                          sd_bus_message *reply, void *userdata, sd_bus_error *error) {
+        Daemon *daemon = userdata;
+        uint32_t n = 0;
+
+        if (strcmp(property, "Sessions") == 0)
+                n = HASH_COUNT(daemon->sessions);
+        else
+                for (SessionObject *session = daemon->sessions; session; session = session->hh.next)
+                        n += session_n_keys(session->session);
+        return sd_bus_message_append(reply, "u", n);
+}
+
+static int property_locked(sd_bus *bus, const char *path, const char *interface, const char *property,
+                           sd_bus_message *reply, void *userdata, sd_bus_error *error) {
+        const Daemon *daemon = userdata;
+
+        return sd_bus_message_append(reply, "b", (int)plane_locked(daemon->plane));
+}
+
+void manager_bus_emit_session(Daemon *daemon, const char *member, const SessionObject *session) {
+        (void)sd_bus_emit_signal(daemon->bus, DAEMON_PATH, MANAGER_INTERFACE, member, "so", session->id,
+                                 session->path); /* a lost announcement is no reason to fail a call */
+}
+
+static const sd_bus_vtable manager_bus_vtable[] = {
+        SD_BUS_VTABLE_START(0),
+        SD_BUS_PROPERTY("Version", "s", property_text, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("Profiles", "as", property_profiles, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("CipherSuites", "as", property_cipher_suites, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("MemoryProtection", "s", property_text, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("Sessions", "u", property_count, 0, 0),
+        SD_BUS_PROPERTY("Keys", "u", property_count, 0, 0),
+        SD_BUS_PROPERTY("Locked", "b", property_locked, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_METHOD_WITH_ARGS("OpenSession", SD_BUS_ARGS("s", profile, "s", label, "a{sv}", options),
+                                SD_BUS_RESULT("s", id, "o", path), method_open_session, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("ListSessions", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(sosstu)", sessions),
+                                method_list_sessions, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("GetSession", SD_BUS_ARGS("s", id), SD_BUS_RESULT("o", path), method_get_session,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("RatchetKeys", SD_BUS_ARGS("s", session, "s", reason, "a{sv}", options),
+                                SD_BUS_RESULT("u", ratcheted), method_ratchet_keys, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("RevokeParticipant", SD_BUS_ARGS("s", session, "s", participant, "s", reason),
+                                SD_BUS_NO_RESULT, method_revoke_participant, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("CloseSession", SD_BUS_ARGS("s", session, "s", reason), SD_BUS_NO_RESULT,
+                                method_close_session, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Lock", SD_BUS_ARGS("b", locked, "s", reason), SD_BUS_NO_RESULT, method_lock,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("GetStatistics", SD_BUS_NO_ARGS, SD_BUS_RESULT("a{sv}", statistics),
+                                method_get_statistics, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_SIGNAL_WITH_ARGS("SessionNew", SD_BUS_ARGS("s", id, "o", path), 0),
+        SD_BUS_SIGNAL_WITH_ARGS("SessionRemoved", SD_BUS_ARGS("s", id, "o", path), 0),
+        SD_BUS_VTABLE_END,
+};
+
+int manager_bus_export(Daemon *daemon) {
+        return sd_bus_add_object_vtable(daemon->bus, NULL, DAEMON_PATH, MANAGER_INTERFACE, manager_bus_vtable, daemon);
+}

@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Key operations between call and answer; see operation.h. */
+#include "control/operation.h"
+
+#include "control/errors.h"
+#include "control/secret-fd.h"
+
+#include <assert.h>
+
+/* Answers once all steps of a RatchetKeys have ended. */
+typedef struct Batch {
+        sd_bus_message *message;
+        unsigned n_pending; /* operations, and the call that starts them */
+        uint32_t n_stepped;
+} Batch;
+
+struct Operation {
+        SessionObject *session;
+        sd_bus_message *message; /* NULL: part of a batch */
+        Batch *batch;
+        Caller caller;
+        AuditAction action;
+        char *identity;
+        char *reason; /* of an administrator; may be NULL */
+        uint32_t participant;
+        uint32_t index;
+        KeyOptions options;
+        bool pending_key; /* counted in the session's n_pending_keys */
+        SecretRead *reading;
+        Charge charge;
+        struct Operation *prev, *next;
+};
+
+static void batch_put(Batch *batch) {
+        if (!batch || --batch->n_pending > 0)
+                return;
+        (void)sd_bus_reply_method_return(batch->message, "u", batch->n_stepped); /* the caller may be gone */
+        sd_bus_message_unref(batch->message);
+        free(batch);
+}
+
+static void pending_key_done(Operation *operation) {
+        SessionObject *session = operation->session;
+
+        if (!operation->pending_key)
+                return;
+        operation->pending_key = false;
+        session->n_pending_keys--;
+}
+
+static Operation *operation_free(Operation *operation) {
+        if (!operation)
+                return NULL;
+        if (operation->prev)
+                DL_DELETE(operation->session->operations, operation);
+        pending_key_done(operation);
+        (void)secret_read_free(operation->reading);
+        batch_put(operation->batch);
+        sd_bus_message_unref(operation->message);
+        charge_release(&operation->charge);
+        free(operation->reason);
+        free(operation->identity);
+        free(operation);
+        return NULL;
+}
+DEFINE_CLEANUP(Operation, operation_free)
+
+/* "" names the key all participants share. */
+static int find_participant(const SessionObject *session, const char *identity, uint32_t *ret, sd_bus_error *error) {
+        const ParticipantObject *participant;
+
+        if (identity[0] == '\0') {
+                *ret = SESSION_SHARED;
+                return 0;
+        }
+        participant = session_object_participant(session, identity);
+        if (!participant)
+                return error_set(error, ERROR_NO_SUCH_PARTICIPANT);
+        *ret = participant->id;
+        return 0;
+}
+
+static int operation_new(Operation **ret, const OperationRequest *request, AuditAction action, sd_bus_error *error) {
+        _cleanup_(operation_free_p) Operation *operation = NULL;
+        SessionObject *session = request->session;
+        uint32_t participant = 0;
+        int r;
+
+        r = find_participant(session, request->identity, &participant, error);
+        if (r < 0)
+                return r;
+        operation = calloc(1, sizeof(*operation));
+        if (!operation)
+                return -ENOMEM;
+        *operation = (Operation){ .session = session,
+                                  .caller = *request->caller,
+                                  .action = action,
+                                  .participant = participant,
+                                  .index = request->index };
+        DL_APPEND(session->operations, operation);
+        operation->identity = strdup(request->identity);
+        if (!operation->identity)
+                return -ENOMEM;
+        *ret = take_ptr(operation);
+        return 0;
+}
+
+/* Operations of single calls hold a message, and imports descriptors, as long as a client likes: they are counted. */
+static int operation_hold(Operation *operation, sd_bus_message *message, sd_bus_error *error) {
+        int r;
+
+        r = quota_charge(operation->session->daemon->quota, operation->caller.uid, QUOTA_OPERATIONS, 1,
+                         &operation->charge);
+        if (r == QUOTA_REFUSED)
+                return error_setf(error, ERROR_QUOTA_EXCEEDED,
+                                  "Too many of your calls are waiting for a key; wait for their answers first.");
+        if (r < 0)
+                return r;
+        operation->message = sd_bus_message_ref(message);
+        return 0;
+}
+
+static void operation_audit(const Operation *operation, uint32_t step, const char *result) {
+        audit_write(operation->session->daemon->audit, &(AuditRecord){ .action = operation->action,
+                                                                       .caller = &operation->caller,
+                                                                       .session = operation->session->id,
+                                                                       .participant = operation->identity,
+                                                                       .index = operation->index,
+                                                                       .step = step,
+                                                                       .reason = operation->reason,
+                                                                       .result = result });
+}
+
+/* Answers with an error, tells the audit, and forgets the operation. */
+static void operation_refuse(Operation *operation, sd_bus_error *error) {
+        operation_audit(operation, AUDIT_NO_NUMBER, error_short_name(error));
+        if (operation->message)
+                (void)sd_bus_reply_method_error(operation->message, error); /* the caller may be gone */
+        sd_bus_error_free(error);
+        (void)operation_free(operation);
+}
+
+/* A key that nothing is sent under yet may become the active one by being there first. */
+static void tell_installed(const Operation *operation, uint64_t generation, uint32_t step) {
+        SessionObject *session = operation->session;
+        SessionKeyInfo info;
+
+        session_object_emit(session, "KeyInstalled", "sutu", operation->identity, operation->index, generation, step);
+        if (session_key_info(session->session, operation->participant, operation->index, &info) == 0 && info.active)
+                session_object_emit(session, "KeyActivated", "su", operation->identity, operation->index);
+}
+
+static void on_installed(Session *plane_session, int result, uint64_t generation, uint32_t step, void *userdata) {
+        sd_bus_error error = SD_BUS_ERROR_NULL;
+        Operation *operation = userdata;
+        SessionObject *session = operation->session;
+
+        pending_key_done(operation);
+        if (session->session)
+                (void)session_object_settle_keys(session); /* what was expected is there now, or is not */
+        if (result == 0 && operation->options.activate)
+                result = session_activate(session->session, operation->participant, operation->index);
+        if (result != 0) {
+                (void)error_set_outcome(&error, result);
+                operation_refuse(operation, &error);
+                return;
+        }
+        tell_installed(operation, generation, step);
+        operation_audit(operation, step, "ok");
+        (void)sd_bus_reply_method_return(operation->message, "t", generation); /* the caller may be gone */
+        (void)operation_free(operation);
+}
+
+static void on_stepped(Session *plane_session, int result, uint64_t generation, uint32_t step, void *userdata) {
+        sd_bus_error error = SD_BUS_ERROR_NULL;
+        Operation *operation = userdata;
+
+        if (result != 0) {
+                (void)error_set_outcome(&error, result);
+                operation_refuse(operation, &error);
+                return;
+        }
+        session_object_emit(operation->session, "KeyRatcheted", "suu", operation->identity, operation->index, step);
+        operation_audit(operation, step, "ok");
+        if (operation->batch)
+                operation->batch->n_stepped++;
+        else
+                (void)sd_bus_reply_method_return(operation->message, "u", step); /* the caller may be gone */
+        (void)operation_free(operation);
+}
+
+/* Bad participants, indices and modes are told before the secret is asked for. A new key is charged before it is made.
+ */
+static int reserve_key(Operation *operation, sd_bus_error *error) {
+        SessionObject *session = operation->session;
+        SessionKeyInfo info;
+        int r;
+
+        if (session_config(session->session)->shared != (operation->participant == SESSION_SHARED))
+                return error_set(error, ERROR_WRONG_KEY_MODE);
+        if (operation->index >= session_config(session->session)->ring_size)
+                return error_set(error, ERROR_INVALID_INDEX);
+        if (operation->options.activate && operation->identity[0] != '\0' &&
+            !session_object_participant(session, operation->identity)->local)
+                return error_set(error, ERROR_WRONG_ROLE);
+        r = session_key_info(session->session, operation->participant, operation->index, &info);
+        if (r == 0)
+                return 0;
+        if (r != SESSION_NO_KEY)
+                return error_set_outcome(error, r);
+        session->n_pending_keys++;
+        operation->pending_key = true;
+        if (session_object_settle_keys(session) != 0)
+                return error_setf(error, ERROR_QUOTA_EXCEEDED,
+                                  "Your quota of %" PRIu64 " keys is used up; retire keys you no longer need, or ask "
+                                  "the administrator for more.",
+                                  quota_limit(session->daemon->quota, QUOTA_KEYS));
+        return 0;
+}
+
+static int install(Operation *operation, Secret *secret, sd_bus_error *error) {
+        int r;
+
+        r = session_import(operation->session->session, operation->participant, operation->index, secret,
+                           &operation->options.schedule, operation->options.step, on_installed, operation);
+        if (r == -EINVAL)
+                /* The schedule was checked with the options: what is left is their product. */
+                return error_set_invalid(error, "The options step and iterations together ask for a derivation of many "
+                                                "seconds; import the key of a later step instead.");
+        return r == 0 ? 0 : error_set_outcome(error, r);
+}
+
+static int secret_error(sd_bus_error *error, int result) {
+        switch (result) {
+        case SECRET_READ_TIMEOUT:
+                return error_set(error, ERROR_SECRET_TIMEOUT);
+        case SECRET_READ_EMPTY:
+                return error_setf(error, ERROR_SECRET_INVALID,
+                                  "The secret is empty; write 1 to 4096 bytes before closing the pipe.");
+        case SECRET_READ_TOO_LONG:
+                return error_setf(error, ERROR_SECRET_INVALID,
+                                  "The secret is longer than 4096 bytes; pass the passphrase or the key alone.");
+        case -ENOMEM:
+                return error_set(error, ERROR_SECRET_MEMORY_FULL);
+        case SECRET_READ_KIND:
+        case SECRET_READ_FAILED:
+                return error_set(error, ERROR_SECRET_INVALID);
+        default:
+                return sd_bus_error_set_errno(error, result);
+        }
+}
+
+static void on_secret(SecretRead *reading, int result, Secret *secret, void *userdata) {
+        sd_bus_error error = SD_BUS_ERROR_NULL;
+        Operation *operation = userdata;
+
+        operation->reading = secret_read_free(reading);
+        if (result == 0)
+                result = install(operation, secret, &error);
+        else
+                result = secret_error(&error, result);
+        if (result < 0)
+                operation_refuse(operation, &error);
+}
+
+/* A call that was refused before it became an operation is told as well. */
+static int refuse_call(Operation *operation, int r, sd_bus_error *error) {
+        SessionObject *session = operation->session;
+
+        if (!sd_bus_error_is_set(error))
+                (void)sd_bus_error_set_errno(error, r);
+        operation_audit(operation, AUDIT_NO_NUMBER, error_short_name(error));
+        pending_key_done(operation);
+        (void)session_object_settle_keys(session); /* fewer: never refused */
+        (void)operation_free(operation);
+        return r;
+}
+
+int operation_import(const OperationRequest *request, int fd, const KeyOptions *options, sd_bus_error *error) {
+        Operation *operation;
+        int r;
+
+        r = operation_new(&operation, request, AUDIT_IMPORT_KEY, error);
+        if (r < 0)
+                return r;
+        operation->options = *options;
+        r = operation_hold(operation, request->message, error);
+        if (r == 0)
+                r = reserve_key(operation, error);
+        if (r == 0) {
+                r = secret_read_new(&operation->reading, request->session->daemon->event, fd, on_secret, operation);
+                if (r != 0)
+                        r = secret_error(error, r);
+        }
+        return r == 0 ? 0 : refuse_call(operation, r, error);
+}
+
+int operation_generate(const OperationRequest *request, const KeyOptions *options, sd_bus_error *error) {
+        _cleanup_(secret_free_p) Secret *secret = NULL;
+        Operation *operation;
+        int r;
+
+        r = operation_new(&operation, request, AUDIT_GENERATE_KEY, error);
+        if (r < 0)
+                return r;
+        operation->options = *options;
+        r = operation_hold(operation, request->message, error);
+        if (r == 0)
+                r = reserve_key(operation, error);
+        if (r == 0) {
+                r = secret_new_random(&secret, SCHEDULE_MATERIAL_LEN);
+                if (r < 0)
+                        r = error_set_outcome(error, r);
+        }
+        if (r == 0)
+                r = install(operation, take_ptr(secret), error);
+        return r == 0 ? 0 : refuse_call(operation, r, error);
+}
+
+/* The index that is sent under, where none was named: signals and the audit name it. 0; SESSION_NO_KEY. */
+static int resolve_index(Operation *operation) {
+        Session *session = operation->session->session;
+
+        if (operation->index != SESSION_ACTIVE)
+                return 0;
+        for (uint32_t index = 0; index < session_config(session)->ring_size; index++) {
+                SessionKeyInfo info;
+
+                if (session_key_info(session, operation->participant, index, &info) == 0 && info.active) {
+                        operation->index = index;
+                        return 0;
+                }
+        }
+        return SESSION_NO_KEY;
+}
+
+static int start_step(Operation *operation) {
+        int r;
+
+        r = resolve_index(operation);
+        if (r != 0)
+                return r;
+        return session_ratchet(operation->session->session, operation->participant, operation->index, on_stepped,
+                               operation);
+}
+
+int operation_ratchet(const OperationRequest *request, sd_bus_error *error) {
+        Operation *operation;
+        int r;
+
+        r = operation_new(&operation, request, AUDIT_RATCHET, error);
+        if (r < 0)
+                return r;
+        r = operation_hold(operation, request->message, error);
+        if (r == 0) {
+                r = start_step(operation);
+                if (r != 0)
+                        r = error_set_outcome(error, r);
+        }
+        return r == 0 ? 0 : refuse_call(operation, r, error);
+}
+
+/* One more step of a batch. A participant without a key, or one that is being derived, is not an error of the batch. */
+static int batch_step(Batch *batch, SessionObject *session, const char *identity, const Caller *caller,
+                      const char *reason) {
+        OperationRequest request = {
+                .session = session, .caller = caller, .identity = identity, .index = SESSION_ACTIVE
+        };
+        sd_bus_error error = SD_BUS_ERROR_NULL;
+        Operation *operation;
+        int r;
+
+        r = operation_new(&operation, &request, AUDIT_RATCHET, &error);
+        sd_bus_error_free(&error);
+        if (r < 0)
+                return r;
+        operation->reason = strdup(reason);
+        operation->batch = batch;
+        batch->n_pending++;
+        r = start_step(operation);
+        if (r != 0)
+                (void)operation_free(operation);
+        return r < 0 ? r : 0;
+}
+
+static int batch_session(Batch *batch, SessionObject *session, const Caller *caller, const char *reason) {
+        ParticipantObject *participant;
+        int r = 0;
+
+        if (session_config(session->session)->shared)
+                return batch_step(batch, session, "", caller, reason);
+        for (participant = session->by_identity; participant && r >= 0; participant = participant->by_identity.next)
+                if (participant->local)
+                        r = batch_step(batch, session, participant->identity, caller, reason);
+        return r;
+}
+
+int operation_ratchet_all(Daemon *daemon, SessionObject *session, sd_bus_message *message, const Caller *caller,
+                          const char *reason, sd_bus_error *error) {
+        Batch *batch;
+        int r = 0;
+
+        batch = malloc(sizeof(*batch));
+        if (!batch)
+                return -ENOMEM;
+        *batch = (Batch){ .message = sd_bus_message_ref(message), .n_pending = 1 };
+        if (session)
+                r = batch_session(batch, session, caller, reason);
+        else
+                for (SessionObject *each = daemon->sessions; each; each = each->hh.next) {
+                        int q = batch_session(batch, each, caller, reason);
+
+                        r = r < 0 ? r : q;
+                }
+        if (r < 0)
+                log_line(daemon->log, LOG_WARNING, "Some keys could not be stepped: %s.", strerror(-r));
+        batch_put(batch);
+        return 0;
+}
+
+void operation_cancel_reading(SessionObject *session) {
+        Operation *operation, *next;
+
+        DL_FOREACH_SAFE(session->operations, operation, next) {
+                sd_bus_error error = SD_BUS_ERROR_NULL;
+
+                if (!operation->reading)
+                        continue;
+                (void)error_set(&error, ERROR_NO_SUCH_SESSION);
+                operation_refuse(operation, &error);
+        }
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Callers by the credentials of the bus; see owner.h. */
+#include "control/owner.h"
+
+int caller_get(CallerCache *cache, sd_bus_message *message, Caller *ret) {
+        _cleanup_(sd_bus_creds_unrefp) sd_bus_creds *creds = NULL;
+        const char *sender = sd_bus_message_get_sender(message);
+        Caller caller = { 0 };
+        int r;
+
+        if (!sender || strlen(sender) >= sizeof(caller.name))
+                return -EINVAL;
+        if (strcmp(cache->last.name, sender) == 0) {
+                *ret = cache->last;
+                return 0;
+        }
+
+        r = sd_bus_query_sender_creds(message, SD_BUS_CREDS_EUID | SD_BUS_CREDS_PID, &creds);
+        if (r < 0)
+                return r;
+        r = sd_bus_creds_get_euid(creds, &caller.uid);
+        if (r < 0)
+                return r;
+        if (sd_bus_creds_get_pid(creds, &caller.pid) < 0)
+                caller.pid = 0;
+        memcpy(caller.name, sender, strlen(sender) + 1);
+        cache->last = caller;
+        *ret = caller;
+        return 0;
+}
+
+bool caller_is_admin(const Caller *caller) {
+        return caller->uid == 0 || caller->uid == geteuid();
+}
+
+bool caller_may_read(const Caller *caller, uid_t uid) {
+        return caller->uid == uid || caller_is_admin(caller);
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Who calls, and what that caller may do.
+ *
+ * Reading a session: its uid, and administrators. Changing it: the unique name that opened it, or
+ * one that attached. Administrators (root, and whoever has the daemon's own uid, since both can
+ * end the daemon anyway) act through the Manager. The uid comes from the bus, never from a socket:
+ * in a user namespace of its own the daemon would see foreign peers as nobody.
+ *
+ * Main thread.
+ */
+#pragma once
+
+#include "util/util.h"
+
+#include <sys/types.h>
+#include <systemd/sd-bus.h>
+
+/* Unique names are short (":1.4294967295"); a bus that made longer ones would not be believed. */
+#define CALLER_NAME_MAX 64u
+
+typedef struct Caller {
+        uid_t uid;
+        pid_t pid; /* 0: unknown. For the log only: numbers are reused */
+        char name[CALLER_NAME_MAX];
+} Caller;
+
+/* Remembers the last caller: one call looks several times, and a unique name never changes its uid. */
+typedef struct CallerCache {
+        Caller last;
+} CallerCache;
+
+/* Asks the bus for the sender. 0; negative errno when the sender is gone. */
+int caller_get(CallerCache *cache, sd_bus_message *message, Caller *ret);
+bool caller_is_admin(const Caller *caller);
+/* Whether it may see things of `uid`. */
+bool caller_may_read(const Caller *caller, uid_t uid);

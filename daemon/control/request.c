@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The first lines of every handler; see request.h. */
+#include "control/request.h"
+
+#include "control/errors.h"
+
+static void tell_refusal(Daemon *daemon, const SessionObject *session, const Caller *caller, AuditAction action,
+                         const sd_bus_error *error) {
+        audit_write(daemon->audit, &(AuditRecord){ .action = action,
+                                                   .caller = caller,
+                                                   .session = session ? session->id : NULL,
+                                                   .index = AUDIT_NO_NUMBER,
+                                                   .step = AUDIT_NO_NUMBER,
+                                                   .result = error_short_name(error) });
+}
+
+int request_change(SessionObject *session, sd_bus_message *message, AuditAction action, Caller *ret,
+                   sd_bus_error *error) {
+        int r;
+
+        r = caller_get(&session->daemon->callers, message, ret);
+        if (r < 0)
+                return r;
+        if (session_object_may_change(session, ret))
+                return 0;
+        r = error_set(error, ERROR_NOT_OWNER);
+        tell_refusal(session->daemon, session, ret, action, error);
+        return r;
+}
+
+int request_admin_session(Daemon *daemon, sd_bus_message *message, const char *id, AuditAction action, Caller *ret,
+                          SessionObject **ret_session, sd_bus_error *error) {
+        SessionObject *session;
+        int r;
+
+        r = caller_get(&daemon->callers, message, ret);
+        if (r < 0)
+                return r;
+        session = session_object_find(daemon, ret, id);
+        if (!session)
+                r = error_set(error, ERROR_NO_SUCH_SESSION);
+        else if (!caller_is_admin(ret) && !session_object_may_change(session, ret) &&
+                 !(action == AUDIT_CLOSE_SESSION && session->orphaned))
+                /* Nobody controls a session that outlived its owner: its user may at least end it. */
+                r = error_set(error, ERROR_NOT_OWNER);
+        if (r < 0) {
+                tell_refusal(daemon, session, ret, action, error);
+                return r;
+        }
+        *ret_session = session;
+        return 0;
+}
+
+int request_admin(Daemon *daemon, sd_bus_message *message, AuditAction action, Caller *ret, sd_bus_error *error) {
+        int r;
+
+        r = caller_get(&daemon->callers, message, ret);
+        if (r < 0)
+                return r;
+        if (caller_is_admin(ret))
+                return 0;
+        r = sd_bus_error_set_const(error, SD_BUS_ERROR_ACCESS_DENIED,
+                                   "This call concerns the sessions of all users; call it as root, or name a session "
+                                   "of your own where the call takes one.");
+        tell_refusal(daemon, NULL, ret, action, error);
+        return r;
+}
+
+int request_check_text(const char *name, const char *text, size_t max, sd_bus_error *error) {
+        size_t len = strlen(text);
+
+        if (len > max)
+                return error_set_invalid(error, "The %s has %zu bytes; it may have at most %zu.", name, len, max);
+        return 0;
+}
+
+int request_check_unlocked(const Daemon *daemon, sd_bus_error *error) {
+        return plane_locked(daemon->plane) ? error_set(error, ERROR_LOCKED) : 0;
+}
+
+int request_audit(const SessionObject *session, const AuditRecord *record, int r, const sd_bus_error *error) {
+        AuditRecord told = *record;
+
+        told.session = session->id;
+        told.result = r < 0 ? (sd_bus_error_is_set(error) ? error_short_name(error) : strerror(-r)) : "ok";
+        audit_write(session->daemon->audit, &told);
+        return r;
+}

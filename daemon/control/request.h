@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What handlers of bus calls do first: who calls, may it, are its texts of a bearable length.
+ * Refusals are told to the audit here. Main thread.
+ */
+#pragma once
+
+#include "control/session-object.h"
+
+/* Reasons of administrators, for the log. */
+#define REQUEST_REASON_MAX 256u
+
+/* For calls that change a session: its owners. 0; negative errno with `error` set. */
+int request_change(SessionObject *session, sd_bus_message *message, AuditAction action, Caller *ret,
+                   sd_bus_error *error);
+/* The session a Manager call names, for its owners and for administrators. 0; negative errno with `error` set. */
+int request_admin_session(Daemon *daemon, sd_bus_message *message, const char *id, AuditAction action, Caller *ret,
+                          SessionObject **ret_session, sd_bus_error *error);
+/* For calls that concern everybody: administrators. 0; negative errno with `error` set. */
+int request_admin(Daemon *daemon, sd_bus_message *message, AuditAction action, Caller *ret, sd_bus_error *error);
+/* 0; negative errno with `error` set. */
+int request_check_text(const char *name, const char *text, size_t max, sd_bus_error *error);
+/* While an administrator has locked the service, nothing new is let in. */
+int request_check_unlocked(const Daemon *daemon, sd_bus_error *error);
+/* Tells a call's result, and passes `r` through. `error` says what went wrong if r < 0. */
+int request_audit(const SessionObject *session, const AuditRecord *record, int r, const sd_bus_error *error);

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * uthash as control uses it: an element that could not be added for want of memory is told by
+ * `hh.tbl == NULL` instead of ending the process.
+ */
+#pragma once
+
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+#include <utlist.h>

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the files of libframekey-bus share: the client's connection with its last failure, and the
+ * way a call is made. Not installed.
+ */
+#pragma once
+
+/* The tree is compiled with hidden symbols; what the public header declares is the library's surface. */
+#pragma GCC visibility push(default)
+#include <framekey-bus.h>
+#pragma GCC visibility pop
+
+#include "util/util.h"
+
+#define BUS_NAME          "org.framekey1"
+#define MANAGER_PATH      "/org/framekey1"
+#define MANAGER_INTERFACE "org.framekey1.Manager"
+#define SESSION_INTERFACE "org.framekey1.Session"
+#define CHANNEL_INTERFACE "org.framekey1.Channel"
+#define ERROR_PREFIX      "org.framekey1.Error."
+#define CALL_TIMEOUT_USEC (30 * USEC_PER_SEC)
+/* The daemon takes no longer secret, and so much fits every pipe without blocking (PIPE_BUF). */
+#define SECRET_MAX 4096u
+
+struct framekey_client {
+        unsigned n_refs; /* the owner's, and one a session */
+        sd_bus *bus;     /* NULL after framekey_client_free() while sessions are left */
+        bool opened;     /* by us, so closed by us */
+        enum framekey_bus kind;
+        uint64_t timeout_usec;
+        char *error;      /* sentence of the last failure */
+        char *error_name; /* and its D-Bus name */
+};
+
+struct framekey_session {
+        framekey_client *client;
+        char *id;
+        char *path;
+        char *daemon; /* unique name of the daemon that made it: only its signals are believed */
+        sd_bus_slot *slot;
+        framekey_event_handler handler;
+        void *userdata;
+};
+
+framekey_client *client_ref(framekey_client *client);
+framekey_client *client_unref(framekey_client *client);
+DEFINE_CLEANUP(framekey_client, client_unref)
+
+/* Notes a failure of our own. */
+void client_note(framekey_client *client, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The same, and answers `r`. A macro, so that static analysis sees the value. */
+#define client_fail(client, r, ...) (client_note(client, __VA_ARGS__), (r))
+/* Instead of options, for methods that have none. */
+extern const char *const options_none[];
+/* Makes one call and waits: `types` and what follows as in sd_bus_message_append(), then the options
+ * as a{sv} unless they are options_none. A method with descriptors (`h`) is refused where the bus cannot carry them. */
+int client_call(framekey_client *client, const char *path, const char *interface, const char *member,
+                const char *const *options, sd_bus_message **ret_reply, const char *types, ...);
+/* Notes that a reply was not what the interface says, and answers `r`. */
+int client_bad_reply(framekey_client *client, int r);
+
+/* Appends "name=value" strings as a{sv}. 0, -EINVAL (noted on the client), or what sd-bus answers. */
+int options_append(framekey_client *client, sd_bus_message *m, const char *const *options);

@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# The bus policy: an ordinary user reaches the members that are meant for everybody, and no other.
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+top=${abs_top_srcdir:-$(dirname "$(dirname "$here")")}
+if [ "${1-}" != inside ]; then
+        if [ "$(id -u)" -ne 0 ]; then
+                echo "policy: needs root, to call as another user" >&2
+                exit 77
+        fi
+        exec "$here/../with-daemon" --policy="$top/dbus/org.framekey1.conf" "$0" inside
+fi
+
+fail() {
+        echo "policy: $*" >&2
+        exit 1
+}
+
+as_nobody() {
+        setpriv --reuid=65534 --regid=65534 --clear-groups busctl --system "$@" 2>&1
+}
+
+denied() {
+        ! answer=$(as_nobody "$@") || fail "$* was let through"
+        grep -qi 'access denied\|rejected send message\|not allowed to own' <<<"$answer" || fail "$*: $answer"
+}
+
+as_nobody get-property org.framekey1 /org/framekey1 org.framekey1.Manager Version >/dev/null || fail "reading Version"
+as_nobody introspect org.framekey1 /org/framekey1 >/dev/null || fail "introspection"
+as_nobody call org.framekey1 /org/framekey1 org.framekey1.Manager OpenSession 'ssa{sv}' livekit test 0 >/dev/null || fail "OpenSession"
+denied call org.framekey1 /org/framekey1 org.framekey1.Manager Lock bs true "by nobody"
+denied set-property org.framekey1 /org/framekey1 org.framekey1.Manager Locked b true
+denied call org.framekey1 /org/framekey1 org.framekey1.Manager Unheard
+denied call org.freedesktop.DBus /org/freedesktop/DBus org.freedesktop.DBus RequestName su org.framekey1 0
+busctl --system call org.framekey1 /org/framekey1 org.framekey1.Manager Lock bs false "by root" >/dev/null || fail "Lock by root"
+
+# Every method of the interfaces has its line, but for the one that is root's.
+for file in "$top"/dbus/org.framekey1.*.xml; do
+        name=$(basename "$file" .xml)
+        for member in $(sed -n 's/.*<method name="\([A-Za-z]*\)".*/\1/p' "$file"); do
+                [ "$name.$member" != org.framekey1.Manager.Lock ] || continue
+                grep -A1 "send_interface=\"$name\"" "$top/dbus/org.framekey1.conf" | grep -q "send_member=\"$member\"" ||
+                        fail "the policy has no line for $name.$member"
+        done
+done

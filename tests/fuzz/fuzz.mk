@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Fuzz targets for clang's libFuzzer, built apart from everything else: one program of its own sources each.
+# `make fuzz` runs each for FUZZ_SECONDS over a copy of its seed corpus; a finding stops it and stays in fuzz-work/.
+FUZZ_SECONDS = 180
+FUZZ_CLANG = clang
+FUZZ_CFLAGS = -std=gnu17 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
+
+fuzz_codec_sources = tests/fuzz/fuzz-codec.c libclient/payload.c \
+	libclient/codec/clear.c libclient/codec/escape.c libclient/codec/nalu.c
+fuzz_trailer_sources = tests/fuzz/fuzz-trailer.c libclient/trailer.c
+
+EXTRA_DIST += \
+	tests/fuzz/corpus/codec \
+	tests/fuzz/corpus/trailer \
+	tests/fuzz/fuzz-codec.c \
+	tests/fuzz/fuzz-trailer.c \
+	tests/fuzz/run-fuzz
+
+.PHONY: fuzz
+fuzz:
+	FUZZ_SECONDS='$(FUZZ_SECONDS)' FUZZ_CLANG='$(FUZZ_CLANG)' FUZZ_CFLAGS='$(FUZZ_CFLAGS)' srcdir='$(srcdir)' \
+		$(srcdir)/tests/fuzz/run-fuzz codec $(fuzz_codec_sources)
+	FUZZ_SECONDS='$(FUZZ_SECONDS)' FUZZ_CLANG='$(FUZZ_CLANG)' FUZZ_CFLAGS='$(FUZZ_CFLAGS)' srcdir='$(srcdir)' \
+		$(srcdir)/tests/fuzz/run-fuzz trailer $(fuzz_trailer_sources)
+clean-local: clean-fuzz
+.PHONY: clean-fuzz
+clean-fuzz:
+	rm -rf fuzz-work
