@@ -6,6 +6,7 @@
  * submitted frames that come meanwhile are put aside for framekey_reap().
  */
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "channel.h"
@@ -66,10 +67,23 @@ static size_t fill(framekey_channel *channel, const Exchange *x, const ClearFram
         return len + x->tail_len;
 }
 
-/* Waits for the completion of `slot`; with SLOT_NONE until a former holder's frames are answered. 0; -ETIMEDOUT; common
- * errors. */
-static int wait_for(framekey_channel *channel, uint32_t slot, uint64_t timeout_usec) {
-        uint64_t deadline = link_deadline(timeout_usec);
+/* What a blocking call can wait for. */
+typedef bool (*Condition)(framekey_channel *channel, uint32_t argument);
+
+static bool is_settled(framekey_channel *channel, uint32_t ignored) {
+        return link_settled(&channel->link);
+}
+
+static bool is_done(framekey_channel *channel, uint32_t slot) {
+        return channel->slots.slots[slot].state == SLOT_DONE;
+}
+
+static bool abandoned_fell_below(framekey_channel *channel, uint32_t n) {
+        return channel->slots.n_abandoned < n;
+}
+
+/* 0; -ETIMEDOUT; common errors. */
+static int wait_until(framekey_channel *channel, Condition condition, uint32_t argument, uint64_t deadline) {
         int r = 0;
 
         for (;;) {
@@ -77,7 +91,7 @@ static int wait_for(framekey_channel *channel, uint32_t slot, uint64_t timeout_u
 
                 /* After the state, so that the last completions of a closing daemon count. */
                 channel_collect(channel);
-                if (slot == SLOT_NONE ? link_settled(&channel->link) : !!slots_get(&channel->slots, slot, SLOT_DONE))
+                if (condition(channel, argument))
                         return 0;
                 if (state < 0)
                         return state;
@@ -88,12 +102,33 @@ static int wait_for(framekey_channel *channel, uint32_t slot, uint64_t timeout_u
         }
 }
 
+/* Takes a slot; where frames that earlier calls gave up hold them all, waits for the answer to one of these. */
+static int wait_for_slot(framekey_channel *channel, const Exchange *x, const struct framekey_abi_stream *row,
+                         Payload *payload, uint64_t deadline, uint32_t *ret_slot) {
+        int r = 0;
+
+        /* Late answers free their slots here. */
+        channel_collect(channel);
+        if (!link_settled(&channel->link))
+                r = wait_until(channel, is_settled, 0, deadline);
+        while (r == 0) {
+                uint32_t n_abandoned = channel->slots.n_abandoned;
+
+                r = take_slot(channel, x, row, payload, ret_slot);
+                if (r != -EAGAIN || n_abandoned == 0)
+                        return r;
+                r = wait_until(channel, abandoned_fell_below, n_abandoned, deadline);
+        }
+        return r;
+}
+
 int channel_exchange(framekey_channel *channel, const Exchange *x, uint64_t timeout_usec, uint32_t *ret_slot) {
+        uint64_t deadline = link_deadline(timeout_usec);
         struct framekey_abi_stream row;
         size_t in_len = 0;
         ClearFrame clear;
         Payload payload;
-        uint32_t number;
+        uint32_t number = SLOT_NONE;
         Slot *slot;
         int r;
 
@@ -106,14 +141,8 @@ int channel_exchange(framekey_channel *channel, const Exchange *x, uint64_t time
         r = plan(channel, x, &row, &clear, &payload);
         if (r < 0)
                 return r;
-        channel_collect(channel); /* late completions of abandoned slots: free them before taking one */
-        if (!link_settled(&channel->link)) {
-                r = wait_for(channel, SLOT_NONE, timeout_usec);
-                if (r < 0)
-                        return r;
-        }
-        r = take_slot(channel, x, &row, &payload, &number);
-        if (r < 0)
+        r = wait_for_slot(channel, x, &row, &payload, deadline, &number);
+        if (r != 0)
                 return r;
 
         if (payload.verdict == 0) {
@@ -127,10 +156,14 @@ int channel_exchange(framekey_channel *channel, const Exchange *x, uint64_t time
         slot = &channel->slots.slots[number];
         slot->blocking = true;
         channel_push(channel, number, x->frame, &payload, in_len, x->packet ? FRAMEKEY_ABI_PACKET : 0);
-        link_publish(&channel->link);
+        if (!link_publish(&channel->link))
+                link_spin(&channel->link);
 
-        r = wait_for(channel, number, timeout_usec);
-        slot->state = r < 0 ? SLOT_ABANDONED : SLOT_REAPED;
+        r = wait_until(channel, is_done, number, deadline);
+        if (r < 0)
+                slots_abandon(&channel->slots, number);
+        else
+                slot->state = SLOT_REAPED;
         channel_rearm(channel);
         *ret_slot = number;
         return r;

@@ -201,8 +201,8 @@ size_t framekey_opened_max(framekey_channel *channel, uint32_t stream, size_t le
  * and `out` written, only if something is delivered.
  * Returns 0 or a verdict (EMPTY for 0 bytes); -ENOBUFS `capacity` is less than the result
  * (framekey_sealed_max() is always enough); -ETIMEDOUT the daemon did not answer within
- * `timeout_usec`; -EAGAIN all slots are taken by submitted frames; -EINVAL a malformed `frame`;
- * common errors.
+ * `timeout_usec`; -EAGAIN all slots are taken by reserved or submitted frames; -EINVAL a malformed
+ * `frame`; common errors.
  */
 int framekey_encrypt(framekey_channel *channel, const struct framekey_frame *frame, const void *plain, size_t length,
                      void *out, size_t capacity, size_t *ret_length, struct framekey_result *ret_result,

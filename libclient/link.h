@@ -60,8 +60,11 @@ bool link_settled(const Link *link);
 /* Writes a descriptor, after link_settled(); the daemon may not see it yet. There is always room: a channel has at
  * least as many entries as slots. */
 void link_push(Link *link, const struct framekey_abi_descriptor *descriptor);
-/* Makes what was pushed visible, and rings if the daemon sleeps. */
-void link_publish(Link *link);
+/* Makes what was pushed visible, and rings if the daemon sleeps. Whether it rang. */
+bool link_publish(Link *link);
+/* Looks for a completion for a microsecond or two: for a caller who did not have to ring, since a daemon that is awake
+ * on another core answers before a sleep would have begun. */
+void link_spin(const Link *link);
 /* Takes a completion; false if there is none. */
 bool link_pop(Link *link, struct framekey_abi_completion *ret);
 /* Asks for a wake-up by the next completion. True: none has come meanwhile, the caller may sleep. */

@@ -77,6 +77,11 @@ void slots_free(SlotTable *table, uint32_t slot) {
         set_free(table, slot, true);
 }
 
+void slots_abandon(SlotTable *table, uint32_t slot) {
+        table->slots[slot].state = SLOT_ABANDONED;
+        table->n_abandoned++;
+}
+
 Slot *slots_get(SlotTable *table, uint32_t slot, SlotState state) {
         if (slot >= table->n_slots || table->slots[slot].state != state)
                 return NULL;
@@ -92,6 +97,7 @@ bool slots_complete(SlotTable *table, const struct framekey_abi_completion *comp
                 return false;
         slot = &table->slots[number];
         if (slot->state == SLOT_ABANDONED) {
+                table->n_abandoned--;
                 slots_free(table, number);
                 return false;
         }

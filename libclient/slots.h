@@ -47,6 +47,7 @@ typedef struct SlotTable {
         uint32_t first[FRAMEKEY_ABI_CLASSES + 1]; /* first slot of a class; the last entry is n_slots */
         uint32_t size[FRAMEKEY_ABI_CLASSES];
         uint64_t free_map[FRAMEKEY_ABI_ENTRIES_MAX / 64];
+        uint32_t n_abandoned;
         uint32_t done_head, done_tail; /* SLOT_NONE: nothing done */
 } SlotTable;
 
@@ -58,6 +59,8 @@ void slots_deinit(SlotTable *table);
  * 0; -EAGAIN all of these are taken; -EMSGSIZE there is none of that size. */
 int slots_take(SlotTable *table, uint64_t need, uint32_t *ret_slot);
 void slots_free(SlotTable *table, uint32_t slot);
+/* The caller no longer waits for a submitted slot: its completion frees it. */
+void slots_abandon(SlotTable *table, uint32_t slot);
 /* The slot if it exists and is in this state, else NULL. */
 Slot *slots_get(SlotTable *table, uint32_t slot, SlotState state);
 

@@ -98,7 +98,7 @@ static AuditUser *user_get(Audit *audit, uid_t uid, uint64_t now_usec) {
                 return NULL;
         user->uid = uid;
         user->since_usec = now_usec > BURST * USEC_A_RECORD ? now_usec - BURST * USEC_A_RECORD : 0;
-        HASH_ADD(hh, audit->users, uid, sizeof(user->uid), user);
+        HASH_ADD(hh, audit->users, uid, sizeof(user->uid), user); /* NOLINT(clang-analyzer-unix.Malloc): as above */
         if (!user->hh.tbl) {
                 free(user);
                 return NULL;

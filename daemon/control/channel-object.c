@@ -117,7 +117,7 @@ int channel_object_add_stream(ChannelObject *channel, const StreamRow *row, uint
 int channel_object_remove_stream(ChannelObject *channel, uint32_t stream) {
         StreamRow *row;
 
-        DL_SEARCH_SCALAR(channel->streams, row, id, stream);
+        DL_SEARCH_SCALAR(channel->streams, row, id, stream); /* NOLINT(clang-analyzer-unix.Malloc): as above */
         if (!row)
                 return -ENOENT;
         (void)channel_remove_stream(channel->channel, stream); /* it was there */

@@ -236,7 +236,8 @@ static int secret_error(sd_bus_error *error, int result) {
                 return error_set(error, ERROR_SECRET_TIMEOUT);
         case SECRET_READ_EMPTY:
                 return error_setf(error, ERROR_SECRET_INVALID,
-                                  "The secret is empty; write 1 to 4096 bytes before closing the pipe.");
+                                  "The secret is empty; write 1 to 4096 bytes before closing the pipe (an empty "
+                                  "passphrase needs the option allow-empty).");
         case SECRET_READ_TOO_LONG:
                 return error_setf(error, ERROR_SECRET_INVALID,
                                   "The secret is longer than 4096 bytes; pass the passphrase or the key alone.");
@@ -255,6 +256,9 @@ static void on_secret(SecretRead *reading, int result, Secret *secret, void *use
         Operation *operation = userdata;
 
         operation->reading = secret_read_free(reading);
+        if (result == SECRET_READ_EMPTY && operation->options.allow_empty &&
+            operation->options.schedule.kdf == SCHEDULE_PBKDF2)
+                result = secret_new(&secret, 0);
         if (result == 0)
                 result = install(operation, secret, &error);
         else

@@ -20,6 +20,7 @@ typedef struct KeyOptions {
         Schedule schedule;
         uint32_t step;
         bool activate;
+        bool allow_empty; /* an empty passphrase is meant, not a writer that failed */
 } KeyOptions;
 
 /* What the operation is about. Pointers are borrowed during the call. */

@@ -104,6 +104,7 @@ static const Option key_options[] = {
         KEY_OPTION_ROWS(KeyOptions),
         { .name = "step", .type = OPTION_U32, .offset = offsetof(KeyOptions, step), .max = SESSION_STEP_MAX },
         { .name = "activate", .type = OPTION_BOOL, .offset = offsetof(KeyOptions, activate) },
+        { .name = "allow-empty", .type = OPTION_BOOL, .offset = offsetof(KeyOptions, allow_empty) },
         { .name = NULL },
 };
 

@@ -168,24 +168,37 @@ static void accept(const Opening *o, Generation *generation, FrameResult *ret) {
         ret->clear_len = (uint32_t)o->shape.text_offset;
 }
 
-/* Tries the steps ahead that are derived already. 0 and the step; FRAMEKEY_VERDICT_FORGED or _BUDGET; -errno. */
-static int try_ahead(const Opening *o, uint32_t *ret_step) {
-        /* Gone with this call: a handle kept for the next trial would keep a key that may be dead by then. */
-        _cleanup_(aead_free_p) Aead *trial = NULL;
-        Session *session = o->grant->session;
-        Chain *chain = o->slot->chain;
-        size_t key_len = chain_schedule(chain)->key_bits / 8;
-        uint32_t from = o->slot->current->step + 1;
-        uint32_t to = MIN_OF(from + session->config.ratchet_window, chain_end(chain));
-        uint64_t cost;
+/* One generation of the slot. True: `ret` has the answer. */
+static bool settle_with(const Opening *o, Generation *generation, FrameResult *ret) {
         int r;
 
-        if (to <= from)
-                return FRAMEKEY_VERDICT_FORGED;
-        cost = (to - from) * TRIAL_NSEC(o->request->len);
-        if (!budget_take(&o->slot->trials, &trial_limit_sender, o->request->now_usec, cost) ||
-            !plane_take_trials(session->plane, o->request->now_usec, cost))
-                return FRAMEKEY_VERDICT_BUDGET;
+        if (seen(o, generation)) {
+                ret->verdict = FRAMEKEY_VERDICT_REPLAYED;
+                return true;
+        }
+        r = open_with(o, generation->handle->aead);
+        if (r == 0)
+                accept(o, generation, ret);
+        else if (r < 0)
+                ret->verdict = r;
+        return r <= 0;
+}
+
+/* Takes what trying `n` keys costs from the budgets. */
+static bool afford(const Opening *o, uint32_t n) {
+        uint64_t cost = n * TRIAL_NSEC(o->request->len), now = o->request->now_usec;
+
+        return n == 0 || (budget_take(&o->slot->trials, &trial_limit_sender, now, cost) &&
+                          plane_take_trials(o->grant->session->plane, now, cost));
+}
+
+/* Tries the steps `from`..`to` - 1 ahead, which are derived. 0 and the step; FRAMEKEY_VERDICT_FORGED; -errno. */
+static int try_ahead(const Opening *o, uint32_t from, uint32_t to, uint32_t *ret_step) {
+        /* Gone with this call: a handle kept for the next trial would keep a key that may be dead by then. */
+        _cleanup_(aead_free_p) Aead *trial = NULL;
+        Chain *chain = o->slot->chain;
+        size_t key_len = chain_schedule(chain)->key_bits / 8;
+        int r;
 
         for (uint32_t step = from; step < to; step++) {
                 const uint8_t *key = chain_at(chain, step)->key;
@@ -204,35 +217,36 @@ static int try_ahead(const Opening *o, uint32_t *ret_step) {
         return FRAMEKEY_VERDICT_FORGED;
 }
 
+/* The order of security 4.3: current, previous ones in their grace, steps ahead. The current key and the one before
+ * it cost a sender nothing; all other trials are rationed. */
 static void open_slot(const Opening *o, FrameResult *ret) {
         Session *session = o->grant->session;
         KeySlot *slot = o->slot;
         uint64_t now = o->request->now_usec;
-        uint32_t step = 0;
+        uint32_t from = slot->current->step + 1, step = 0, older = 0;
+        uint32_t to = MIN_OF(from + session->config.ratchet_window, chain_end(slot->chain));
+        Generation *previous = slot->previous;
         int r;
 
-        if (seen(o, slot->current)) {
-                ret->verdict = FRAMEKEY_VERDICT_REPLAYED;
+        if (settle_with(o, slot->current, ret))
+                return;
+        if (previous && previous->dies_usec > now) {
+                if (settle_with(o, previous, ret))
+                        return;
+                for (previous = previous->next; previous && previous->dies_usec > now; previous = previous->next)
+                        older++;
+        }
+        if (!afford(o, older + (to > from ? to - from : 0))) {
+                ret->verdict = FRAMEKEY_VERDICT_BUDGET;
                 return;
         }
-        r = open_with(o, slot->current->handle->aead);
-        if (r == 0) {
-                accept(o, slot->current, ret);
-                return;
-        }
-        if (r > 0 && slot->previous && slot->previous->dies_usec > now) {
-                if (seen(o, slot->previous)) {
-                        ret->verdict = FRAMEKEY_VERDICT_REPLAYED;
+        for (previous = older > 0 ? slot->previous->next : NULL; older > 0; previous = previous->next, older--) {
+                o->grant->participant->counters.trials++;
+                if (settle_with(o, previous, ret))
                         return;
-                }
-                r = open_with(o, slot->previous->handle->aead);
-                if (r == 0) {
-                        accept(o, slot->previous, ret);
-                        return;
-                }
         }
-        if (r > 0)
-                r = try_ahead(o, &step);
+
+        r = try_ahead(o, from, to, &step);
         if (r == 0)
                 r = slot_step(o->grant->participant, slot, step, now + session->config.grace_usec);
         if (r != 0) {

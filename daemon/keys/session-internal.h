@@ -18,7 +18,8 @@
 
 /* One derived key in use at a participant. */
 typedef struct Generation {
-        uint64_t id; /* never used twice */
+        struct Generation *next; /* in KeySlot.previous: the one before */
+        uint64_t id;             /* never used twice */
         uint32_t step;
         ChainHandle *handle;
         uint64_t frames;
@@ -31,7 +32,7 @@ typedef struct Generation {
 typedef struct KeySlot {
         Chain *chain;
         Generation *current;
-        Generation *previous; /* receivers only, through the grace time */
+        Generation *previous; /* receivers only: through the grace time, newest first, skipped steps among them */
         Budget trials;
         uint32_t reported_step; /* what the last SESSION_EVENT_RATCHETED said */
         bool retired;           /* there was a key here that has been wiped */
@@ -110,7 +111,7 @@ int slot_install(Participant *participant, KeySlot *slot, Chain *chain, uint32_t
 /* Moves to `step` of the slot's chain. With `grace_until_usec` the current generation stays until then, else it is
  * wiped. */
 int slot_step(Participant *participant, KeySlot *slot, uint32_t step, uint64_t grace_until_usec);
-/* Wipes the previous generation if it is due. True if one was wiped. */
+/* Wipes previous generations that are due. True if one was wiped. */
 bool slot_expire(Participant *participant, KeySlot *slot, uint64_t now_usec);
 /* Wipes everything. */
 void slot_clear(Participant *participant, KeySlot *slot);

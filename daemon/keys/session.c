@@ -334,6 +334,9 @@ int session_retire(Session *session, uint32_t id, uint32_t index) {
                                 slot_clear(session->participants[i], &session->participants[i]->slots[index]);
                 session->shared[index].chain = chain_unref(session->shared[index].chain);
         }
+        /* Nothing is sent until a key comes, and the first that comes is sent under again. */
+        if (r == 0 && session_active(session, id) == index)
+                activate(session, participant, SESSION_ACTIVE);
         session_unlock(session);
         return r;
 }
@@ -358,12 +361,13 @@ static bool attend_slot(Session *session, Participant *participant, uint32_t ind
                 return true;
         }
         if (slot->previous) {
-                ret_event->step = slot->previous->step;
+                ret_event->step = slot->previous->step; /* the newest that can have died */
                 ret_event->type = SESSION_EVENT_WIPED;
                 if (slot_expire(participant, slot, now_usec))
                         return true;
-                session->attend_usec = MIN_OF(session->attend_usec, slot->previous->dies_usec);
         }
+        for (const Generation *previous = slot->previous; previous; previous = previous->next)
+                session->attend_usec = MIN_OF(session->attend_usec, previous->dies_usec);
         return false;
 }
 

@@ -19,8 +19,9 @@ static Generation *find_generation(const Participant *participant, uint32_t ring
 
                 if (slot->current && slot->current->id == id)
                         return slot->current;
-                if (slot->previous && slot->previous->id == id)
-                        return slot->previous;
+                for (Generation *previous = slot->previous; previous; previous = previous->next)
+                        if (previous->id == id)
+                                return previous;
         }
         return NULL;
 }

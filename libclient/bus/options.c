@@ -37,6 +37,7 @@ static const OptionType option_types[] = {
         /* ImportKey, GenerateKey */
         { "step", "u" },
         { "activate", "b" },
+        { "allow-empty", "b" },
         /* Ratchet */
         { "index", "u" },
         /* OpenChannel */

@@ -88,11 +88,17 @@ TestSession client_open_session(sd_bus *bus, const char *profile, unsigned n_opt
         while (n_options-- > 0) {
                 const char *name = va_arg(options, const char *), *type = va_arg(options, const char *);
 
-                /* All types that are used here fit an int or a pointer. */
-                if (type[0] == 's')
-                        r = sd_bus_message_append(message, "{sv}", name, type, va_arg(options, const char *));
-                else
-                        r = sd_bus_message_append(message, "{sv}", name, type, va_arg(options, int));
+                /* Either a string, or a number or boolean that an int holds: both stay what they are in the next call.
+                 */
+                if (type[0] == 's') {
+                        const char *word = va_arg(options, const char *);
+
+                        r = sd_bus_message_append(message, "{sv}", name, type, word);
+                } else {
+                        int number = va_arg(options, int);
+
+                        r = sd_bus_message_append(message, "{sv}", name, type, number);
+                }
                 ck_assert_int_ge(r, 0);
         }
         va_end(options);

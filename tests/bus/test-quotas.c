@@ -5,8 +5,9 @@
 #include <fcntl.h>
 #include <stdio.h>
 
-#define SESSION "org.framekey1.Session"
-#define MANAGER "org.framekey1.Manager"
+#define SESSION  "org.framekey1.Session"
+#define MANAGER  "org.framekey1.Manager"
+#define CHANNELS 16u
 
 START_TEST(sixteen_sessions_a_user) {
         _client_ bus = client_open();
@@ -28,17 +29,17 @@ END_TEST
 START_TEST(sixteen_channels_a_user) {
         _client_ bus = client_open();
         TestSession session = client_open_session(bus, "livekit", 0);
-        sd_bus_message *held[16]; /* with their descriptors, so that the channels stay */
+        sd_bus_message *held[CHANNELS]; /* with their descriptors, so that the channels stay */
         const char *channel;
 
-        for (size_t i = 0; i < ELEMENTS(held); i++)
+        for (size_t i = 0; i < CHANNELS; i++)
                 held[i] = client_session(bus, session.path, "OpenChannel", "a{sv}", 2, "jumbo-slots", "u", 0, "streams",
                                          "u", 1);
         client_fail(bus, session.path, SESSION, "OpenChannel", ERROR("QuotaExceeded"), "a{sv}", 0);
         ck_assert_int_ge(sd_bus_message_read(held[0], "o", &channel), 0);
         client_do(bus, channel, "org.framekey1.Channel", "Close", NULL);
         client_do(bus, session.path, SESSION, "OpenChannel", "a{sv}", 1, "jumbo-slots", "u", 0);
-        for (size_t i = 0; i < ELEMENTS(held); i++)
+        for (size_t i = 0; i < CHANNELS; i++)
                 sd_bus_message_unref(held[i]);
 }
 END_TEST
@@ -46,7 +47,7 @@ END_TEST
 START_TEST(region_bytes_are_counted) {
         _client_ bus = client_open();
         TestSession session = client_open_session(bus, "livekit", 0);
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *held = NULL;
+        sd_bus_message *held;
 
         client_fail(bus, session.path, SESSION, "OpenChannel", ERROR("QuotaExceeded"), "a{sv}", 1, "jumbo-slots", "u",
                     64);
@@ -54,6 +55,7 @@ START_TEST(region_bytes_are_counted) {
         client_fail(bus, session.path, SESSION, "OpenChannel", ERROR("QuotaExceeded"), "a{sv}", 1, "jumbo-slots", "u",
                     16);
         client_fail(bus, session.path, SESSION, "OpenChannel", INVALID_ARGS, "a{sv}", 1, "small-slots", "u", 1023);
+        sd_bus_message_unref(held);
 }
 END_TEST
 

@@ -10,10 +10,9 @@
 static size_t count_sessions(sd_bus *bus) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = client_manager(bus, "ListSessions", NULL);
         size_t n = 0;
-        int r;
 
         ck_assert_int_ge(sd_bus_message_enter_container(reply, 'a', "(sosstu)"), 0);
-        while ((r = sd_bus_message_skip(reply, "(sosstu)")) > 0)
+        while (sd_bus_message_skip(reply, "(sosstu)") > 0)
                 n++;
         return n;
 }
@@ -228,6 +227,16 @@ static void same_refusal_at(sd_bus *bus, const char *path, const char *below) {
         }
 }
 
+/* Whether the listing of paths below the sessions' root names this one. */
+static bool is_listed(sd_bus *bus, const char *id) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply =
+                client_call(bus, "/org/framekey1/session", "org.freedesktop.DBus.Introspectable", "Introspect", NULL);
+        const char *xml;
+
+        ck_assert_int_gt(sd_bus_message_read(reply, "s", &xml), 0);
+        return strstr(xml, id);
+}
+
 START_TEST(foreign_and_absent_sessions_give_the_same_answer) {
         _client_ owner = client_open();
         _client_ stranger = client_open_as(FOREIGN_UID);
@@ -236,6 +245,8 @@ START_TEST(foreign_and_absent_sessions_give_the_same_answer) {
         client_do(owner, session.path, SESSION, "AddParticipant", "ssa{sv}", "alice", "local", 0);
         client_do(owner, session.path, SESSION, "OpenChannel", "a{sv}", 0);
         ck_assert_uint_eq(count_sessions(stranger), 0);
+        ck_assert(is_listed(owner, session.id));
+        ck_assert(!is_listed(stranger, session.id));
         same_refusal(stranger, "GetSession", session.id, "s");
         same_refusal(stranger, "CloseSession", session.id, "ss");
         same_refusal(stranger, "RevokeParticipant", session.id, "sss");

@@ -22,7 +22,3 @@ fuzz:
 		$(srcdir)/tests/fuzz/run-fuzz codec $(fuzz_codec_sources)
 	FUZZ_SECONDS='$(FUZZ_SECONDS)' FUZZ_CLANG='$(FUZZ_CLANG)' FUZZ_CFLAGS='$(FUZZ_CFLAGS)' srcdir='$(srcdir)' \
 		$(srcdir)/tests/fuzz/run-fuzz trailer $(fuzz_trailer_sources)
-clean-local: clean-fuzz
-.PHONY: clean-fuzz
-clean-fuzz:
-	rm -rf fuzz-work

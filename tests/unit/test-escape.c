@@ -121,7 +121,7 @@ static void check_against_slow(const uint8_t *bytes, size_t len) {
 
 START_TEST(agrees_with_the_worker_on_all_short_buffers) {
         static const uint8_t alphabet[] = { 0, 1, 3, 4 };
-        uint8_t bytes[9];
+        uint8_t bytes[9] = { 0 };
 
         for (size_t len = 0; len <= sizeof(bytes); len++)
                 for (uint32_t n = 0; n < 1u << (2 * len); n++) {

@@ -108,7 +108,7 @@ static void check_against_slow(const uint8_t *bytes, size_t len) {
 START_TEST(agrees_with_the_worker_on_every_short_frame) {
         /* All frames of up to 9 bytes over an alphabet in which everything happens. */
         static const uint8_t alphabet[] = { 0, 1, 0x65, 0x06 };
-        uint8_t bytes[9];
+        uint8_t bytes[9] = { 0 };
 
         for (size_t len = 0; len <= sizeof(bytes); len++)
                 for (uint32_t n = 0; n < 1u << (2 * len); n++) {

@@ -184,7 +184,7 @@ static void *publish_main(void *userdata) {
                 if (serve_one(duel->race.ring) != 0)
                         abort();
                 meet(&duel->met_before, round);
-                spin(next_random(&random) % 64);
+                spin(next_random(&random) % 16);
                 ring_publish(duel->race.ring);
                 meet(&duel->met_after, 2 * round - 1);
                 meet(&duel->met_after, 2 * round); /* until the client has judged and submitted the next */
@@ -208,7 +208,7 @@ START_TEST(publisher_and_sleeper_never_miss_each_other) {
                 bool sleeps;
 
                 meet(&duel.met_before, round);
-                spin(next_random(&random) % 64);
+                spin(next_random(&random) % 16);
                 set_want(client, client->reaped);
                 sleeps = __atomic_load_n(&client->response->completion.completion_index, __ATOMIC_SEQ_CST) ==
                          client->reaped;
@@ -235,7 +235,7 @@ static void *rest_main(void *userdata) {
 
         for (unsigned round = 1; !atomic_load(&duel->race.stop); round++) {
                 meet(&duel->met_before, round);
-                spin(next_random(&random) % 64);
+                spin(next_random(&random) % 16);
                 duel->sleeps = ring_rest(duel->race.ring);
                 meet(&duel->met_after, 2 * round - 1);
                 if (serve_all(duel->race.ring) != RING_EMPTY)
@@ -260,7 +260,7 @@ START_TEST(submitter_and_resting_daemon_never_miss_each_other) {
 
                 client_frame(client, 0, round, 1);
                 meet(&duel.met_before, round);
-                spin(next_random(&random) % 64);
+                spin(next_random(&random) % 16);
                 rings = client_submit(client);
                 meet(&duel.met_after, 2 * round - 1);
                 ck_assert_msg(!duel.sleeps || rings, "asleep, and nobody rings");

@@ -26,6 +26,19 @@ static int n_descriptors(void) {
         return n;
 }
 
+/* Mappings of regions that this process has. */
+static int n_mappings(void) {
+        FILE *file = fopen("/proc/self/maps", "re");
+        char line[512];
+        int n = 0;
+
+        ck_assert_ptr_nonnull(file);
+        while (fgets(line, sizeof(line), file))
+                n += strstr(line, "framekey-re") != NULL;
+        ck_assert_int_eq(fclose(file), 0);
+        return n;
+}
+
 START_TEST(both_regions_are_sealed_and_of_their_kind) {
         for (int same_uid = 0; same_uid < 2; same_uid++) {
                 RingConfig config = small_config;
@@ -52,6 +65,8 @@ START_TEST(both_regions_are_sealed_and_of_their_kind) {
                         if (i < 2)
                                 ck_assert_uint_eq(st.st_mode, S_IFREG | 0600);
                 }
+                ck_assert_int_eq(fcntl(ring_doorbell_fd(ring), F_GETFD), FD_CLOEXEC);
+                ck_assert_int_eq(fcntl(ring_wakeup_fd(ring), F_GETFD), FD_CLOEXEC);
                 stop(ring, &client);
         }
 }
@@ -169,12 +184,14 @@ START_TEST(lack_of_descriptors_leaves_nothing_behind) {
                         break;
                 ck_assert_int_eq(r, -EMFILE);
                 ck_assert_int_eq(n_descriptors(), before);
+                ck_assert_int_eq(n_mappings(), 0);
                 failures++;
         }
         ck_assert_int_ge(failures, 5);
         client_open(&client, &fds);
         stop(ring, &client);
         ck_assert_int_eq(n_descriptors(), before);
+        ck_assert_int_eq(n_mappings(), 0);
 }
 END_TEST
 

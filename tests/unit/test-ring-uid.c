@@ -244,6 +244,23 @@ START_TEST(even_root_cannot_write_the_sealed_region) {
 }
 END_TEST
 
+static int new_in_hardened_daemon(void) {
+        Client client;
+        Ring *ring;
+
+        if (become(NOBODY) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
+                return -1;
+        start(&ring, &client);
+        round_trip(ring, &client, 0, 1, 100);
+        stop(ring, &client);
+        return 0;
+}
+
+START_TEST(daemon_without_privileges_and_not_dumpable_makes_rings) {
+        expect_child(new_in_hardened_daemon);
+}
+END_TEST
+
 static int new_without_proc(void) {
         RingFds fds;
         Ring *ring;
@@ -282,7 +299,8 @@ END_TEST
 #define main run_tests
 int run_tests(void);
 RUN_TESTS("ring-uid", client_of_another_uid_cannot_write, client_of_the_same_uid_cannot_write_the_sealed_region,
-          even_root_cannot_write_the_sealed_region, without_proc_there_is_an_error_and_no_writable_descriptor)
+          even_root_cannot_write_the_sealed_region, daemon_without_privileges_and_not_dumpable_makes_rings,
+          without_proc_there_is_an_error_and_no_writable_descriptor)
 #undef main
 
 int main(void) {

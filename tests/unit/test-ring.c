@@ -8,9 +8,8 @@
 
 START_TEST(layout_holds_everything_without_overlap) {
         static const RingConfig configs[] = {
-                { .n_slots = { 1, 0, 0 }, .n_streams = 1 },
-                { .n_slots = { 0, 0, 1 }, .n_streams = 4096 },
-                { .n_slots = { 32, 8, 1 }, .n_streams = 64 },
+                { .n_slots = { 1, 0, 0 }, .n_streams = 1 },       { .n_slots = { 0, 0, 1 }, .n_streams = 4096 },
+                { .n_slots = { 32, 8, 1 }, .n_streams = 64 },     { .n_slots = { 5, 2, 1 }, .n_streams = 3 },
                 { .n_slots = { 1020, 2, 1 }, .n_streams = 4096 },
         };
 

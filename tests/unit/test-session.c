@@ -241,6 +241,28 @@ START_TEST(previous_key_opens_late_frames_for_the_grace_time) {
 }
 END_TEST
 
+START_TEST(frames_of_skipped_steps_open_for_the_grace_time) {
+        Call call;
+        Frame sealed[4], late;
+
+        call_start(&call, 8);
+        call_import(&call);
+        for (uint32_t step = 1; step <= 4; step++) {
+                ratchet(call.plane, call.sender, SESSION_SHARED, step);
+                sealed[step - 1] = seal(&call, "x");
+        }
+        late = seal(&call, "y");
+        ck_assert_int_eq(open_frame(&call, &sealed[3]), FRAMEKEY_OK);
+        ck_assert_int_eq(open_frame(&call, &sealed[1]), FRAMEKEY_OK);
+        ck_assert_int_eq(open_frame(&call, &sealed[1]), FRAMEKEY_VERDICT_REPLAYED);
+        ck_assert_int_eq(open_frame(&call, &sealed[0]), FRAMEKEY_OK);
+        ck_assert_int_eq(open_frame(&call, &late), FRAMEKEY_OK);
+        clock_advance(3 * USEC_PER_SEC);
+        ck_assert_int_eq(open_frame(&call, &sealed[2]), FRAMEKEY_VERDICT_FORGED);
+        call_end(&call);
+}
+END_TEST
+
 START_TEST(import_at_a_step_is_the_key_after_that_many_ratchets) {
         Call call;
         Frame sealed;
@@ -377,6 +399,9 @@ START_TEST(retired_key_is_too_old_and_a_stranger_index_unknown) {
         sealed.bytes[sealed.len - 1] = 200;
         ck_assert_int_eq(open_frame(&call, &sealed), FRAMEKEY_VERDICT_UNKNOWN_KEY);
         ck_assert_int_eq(session_retire(call.receiver, SESSION_SHARED, 0), SESSION_NO_KEY);
+        ck_assert_int_eq(session_retire(call.sender, SESSION_SHARED, 0), 0);
+        import(call.plane, call.sender, SESSION_SHARED, 2, "a passphrase", 0);
+        ck_assert_int_eq(seal(&call, "y").bytes[30], 2);
         call_end(&call);
 }
 END_TEST
@@ -525,8 +550,8 @@ RUN_TESTS("session", frame_passes_between_two_daemons_unchanged, no_key_means_no
           empty_frame_needs_no_key, every_flipped_bit_and_every_truncation_is_refused_by_name,
           bogus_frames_never_latch_and_change_no_step, trials_are_rationed_and_come_back,
           window_is_as_many_steps_as_it_says, previous_key_opens_late_frames_for_the_grace_time,
-          import_at_a_step_is_the_key_after_that_many_ratchets, following_a_peer_does_not_drag_our_own_sending_key,
-          two_senders_of_one_key_may_stand_at_different_steps,
+          frames_of_skipped_steps_open_for_the_grace_time, import_at_a_step_is_the_key_after_that_many_ratchets,
+          following_a_peer_does_not_drag_our_own_sending_key, two_senders_of_one_key_may_stand_at_different_steps,
           replay_is_refused_also_on_a_new_channel_and_after_a_key_came_again,
           a_recorder_beside_a_player_sees_no_replays, rotation_uses_the_new_index_after_activation,
           retired_key_is_too_old_and_a_stranger_index_unknown, a_participant_that_left_is_refused,

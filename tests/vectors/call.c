@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* One fresh session for one vector case. */
+#include "tests/vectors/vectors.h"
+
+#include "tests/hooks/pins.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* Longer than any case takes, so that a loaded machine does not turn a late frame into a lost one. */
+#define GRACE_OPTION "grace-usec=60000000"
+
+static bool import_key(Call *call, const CallKey *key) {
+        const json_t *input = json_object_get(key->kdf, "input");
+        bool pbkdf2 = strncmp(field_text(key->kdf, "kdf"), "PBKDF2", 6) == 0;
+        Bytes secret = field_hex(input, field_is(input, "type", "raw") ? "hex" : "utf8_hex");
+        char text[6][600];
+        const char *options[8];
+        unsigned n = 0;
+        int r;
+
+        (void)snprintf(text[0], sizeof(text[0]), "kdf=%s", pbkdf2 ? "pbkdf2" : "hkdf");
+        (void)snprintf(text[1], sizeof(text[1]), "salt=%s", field_text(key->kdf, "salt_hex"));
+        (void)snprintf(text[2], sizeof(text[2]), "key-bits=%u", field_number(key->kdf, "aes_key_bits", 128));
+        (void)snprintf(text[3], sizeof(text[3]), "step=%u", key->step);
+        if (pbkdf2)
+                (void)snprintf(text[4], sizeof(text[4]), "iterations=%u", field_number(key->kdf, "iterations", 0));
+        else
+                (void)snprintf(text[4], sizeof(text[4]), "info=%s", field_text(key->kdf, "info_hex"));
+        for (n = 0; n < 5; n++)
+                options[n] = text[n];
+        if (secret.len == 0)
+                options[n++] = "allow-empty=yes"; /* the peers take it, so we must be able to */
+        options[n] = NULL;
+        r = framekey_session_import_key(call->session, NULL, key->index, secret.data, secret.len, options);
+        bytes_free(&secret);
+        return r >= 0;
+}
+
+bool call_open(Call *call, framekey_client *client, const char *format, uint32_t window, const char *server_trailer_hex,
+               const CallKey *keys, size_t n_keys) {
+        char window_option[64], trailer_option[256];
+        const char *options[8] = { "key-mode=shared", "ring-size=256", GRACE_OPTION, window_option };
+        unsigned n = 4;
+
+        *call = (Call){ .client = client };
+        (void)snprintf(window_option, sizeof(window_option), "ratchet-window=%u", window);
+        if (*server_trailer_hex) {
+                (void)snprintf(trailer_option, sizeof(trailer_option), "server-trailer=%s", server_trailer_hex);
+                options[n++] = trailer_option;
+        }
+        options[n] = NULL;
+        if (framekey_session_open(client, format, "vectors", options, &call->session) < 0 ||
+            framekey_session_add_participant(call->session, "me", FRAMEKEY_LOCAL, NULL) < 0 ||
+            framekey_session_add_participant(call->session, "peer", FRAMEKEY_REMOTE, NULL) < 0)
+                return false;
+        for (size_t i = 0; i < n_keys; i++)
+                if (!import_key(call, &keys[i]))
+                        return false;
+        return framekey_session_open_channel(call->session, NULL, &call->channel, &call->channel_path) >= 0;
+}
+
+void call_close(Call *call) {
+        call->channel = framekey_channel_free(call->channel);
+        call->session = framekey_session_close(call->session);
+        free(call->channel_path);
+        call->channel_path = NULL;
+}
+
+int64_t call_stream(Call *call, const json_t *entry, enum framekey_direction direction) {
+        const json_t *known = json_object_get(entry, "codec_known");
+        enum framekey_media media = framekey_media_from_name(field_text(entry, "media"));
+        enum framekey_codec codec = framekey_codec_from_name(field_text(entry, "codec"));
+        uint32_t stream;
+
+        if (json_is_false(known))
+                codec = FRAMEKEY_CODEC_UNKNOWN;
+        if (framekey_session_add_stream(call->session, call->channel_path,
+                                        direction == FRAMEKEY_ENCRYPT ? "me" : "peer", direction, media, codec, NULL,
+                                        &stream) < 0)
+                return -1;
+        return stream;
+}
+
+struct framekey_frame call_frame(const json_t *entry, uint32_t stream) {
+        return (struct framekey_frame){
+                .size = sizeof(struct framekey_frame),
+                .stream = stream,
+                .frame_type = (uint8_t)framekey_frame_type_from_name(field_text(entry, "frame_type")),
+                .ssrc = (uint32_t)json_integer_value(json_object_get(entry, "ssrc")),
+                .rtp_timestamp = (uint32_t)json_integer_value(json_object_get(entry, "rtp_timestamp")),
+        };
+}
+
+void call_pin_iv(const Bytes *iv) {
+        static Pins *pins;
+
+        if (!pins) {
+                const char *path = getenv(PINS_ENVIRONMENT);
+                int fd = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
+                void *map = MAP_FAILED;
+
+                if (fd >= 0 && ftruncate(fd, sizeof(Pins)) == 0)
+                        map = mmap(NULL, sizeof(Pins), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+                if (map == MAP_FAILED || iv->len != 12) {
+                        (void)fprintf(stderr,
+                                      "run-vectors: no file to pin IVs with; start me through tests/run-vectors\n");
+                        exit(2);
+                }
+                (void)close(fd);
+                pins = map;
+        }
+        pins->magic = PINS_MAGIC;
+        atomic_store(&pins->n_armed, 0);
+        atomic_store(&pins->n_used, 0);
+        memcpy(pins->iv[0], iv->data, 12);
+        atomic_store(&pins->n_armed, 1);
+}

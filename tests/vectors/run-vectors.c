@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Runs known-answer files through a running daemon and the client library; started by
+ * tests/run-vectors, which starts the daemon. Last line: "N passed, N failed, N skipped".
+ */
+#include "tests/vectors/vectors.h"
+
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static unsigned n_passed, n_failed;
+static bool verbose;
+
+static const char *case_id(const json_t *entry) {
+        const char *id = field_text(entry, "id");
+
+        return *id ? id : "(no id)";
+}
+
+void case_passed(const json_t *entry, const char *what) {
+        n_passed++;
+        if (verbose)
+                (void)printf("ok   %s %s\n", case_id(entry), what);
+}
+
+void case_failed(const json_t *entry, const char *what, const char *format, ...) {
+        va_list arguments;
+
+        n_failed++;
+        (void)printf("FAIL %s %s: ", case_id(entry), what);
+        va_start(arguments, format);
+        (void)vprintf(format, arguments);
+        va_end(arguments);
+        (void)putchar('\n');
+}
+
+static int nibble(char c) {
+        if (c >= '0' && c <= '9')
+                return c - '0';
+        if (c >= 'a' && c <= 'f')
+                return c - 'a' + 10;
+        return -1;
+}
+
+Bytes field_hex(const json_t *object, const char *name) {
+        const char *text = field_text(object, name);
+        Bytes bytes = { .len = strlen(text) / 2 };
+
+        bytes.data = malloc(bytes.len + 1);
+        for (size_t i = 0; i < bytes.len; i++) {
+                int high = nibble(text[2 * i]), low = nibble(text[2 * i + 1]);
+
+                if (high < 0 || low < 0) {
+                        (void)fprintf(stderr, "run-vectors: %s is not lower-case hex\n", name);
+                        exit(2);
+                }
+                bytes.data[i] = (uint8_t)(high << 4 | low);
+        }
+        return bytes;
+}
+
+void bytes_free(Bytes *bytes) {
+        free(bytes->data);
+        *bytes = (Bytes){ 0 };
+}
+
+const char *field_text(const json_t *object, const char *name) {
+        const char *value = json_string_value(json_object_get(object, name));
+
+        return value ? value : "";
+}
+
+uint32_t field_number(const json_t *object, const char *name, uint32_t fallback) {
+        const json_t *value = json_object_get(object, name);
+
+        return json_is_integer(value) ? (uint32_t)json_integer_value(value) : fallback;
+}
+
+bool field_is(const json_t *object, const char *name, const char *value) {
+        return strcmp(field_text(object, name), value) == 0;
+}
+
+const json_t *kdf_find(const json_t *file, const char *id) {
+        const json_t *entry;
+        size_t i;
+
+        json_array_foreach(json_object_get(file, "kdf"), i, entry) if (field_is(entry, "id", id)) return entry;
+        return NULL;
+}
+
+Bytes kdf_key(const json_t *kdf, uint32_t step) {
+        const json_t *entry;
+        size_t i;
+
+        json_array_foreach(json_object_get(kdf, "chain"), i,
+                           entry) if (field_number(entry, "step", 0) == step) return field_hex(entry, "aes_key_hex");
+        return (Bytes){ 0 };
+}
+
+/* Nothing is skipped silently: what cannot run has failed. */
+static void fail_whole_file(const json_t *file, const char *why) {
+        const char *name;
+        json_t *value, *entry;
+        size_t i;
+
+        json_object_foreach((json_t *)file, name, value) json_array_foreach(value, i, entry) if (json_is_object(entry))
+                case_failed(entry, name, "%s", why);
+}
+
+static void run_file(framekey_client *client, const char *path) {
+        unsigned passed = n_passed, failed = n_failed;
+        json_error_t error;
+        json_t *file = json_load_file(path, 0, &error);
+
+        if (!file) {
+                (void)printf("FAIL %s: %s (line %d)\n", path, error.text, error.line);
+                n_failed++;
+                return;
+        }
+        if (field_is(file, "format", "livekit") || field_is(file, "format", "realtimekit"))
+                run_trailer_file(client, file);
+        else
+                fail_whole_file(file, "the daemon does not implement this format yet");
+        (void)printf("%s: %u passed, %u failed\n", path, n_passed - passed, n_failed - failed);
+        (void)fflush(stdout);
+        json_decref(file);
+}
+
+int main(int argc, char **argv) {
+        static const struct option options[] = { { "verbose", no_argument, NULL, 'v' },
+                                                 { "help", no_argument, NULL, 'h' },
+                                                 { 0 } };
+        framekey_client *client;
+        char *error = NULL;
+        int c;
+
+        while ((c = getopt_long(argc, argv, "vh", options, NULL)) >= 0) {
+                if (c != 'v') {
+                        (void)printf("Usage: tests/run-vectors [-v] FILE.json...\n"
+                                     "Runs every case through a daemon and the client library.\n");
+                        return c == 'h' ? 0 : 2;
+                }
+                verbose = true;
+        }
+        if (framekey_client_open(&client, FRAMEKEY_BUS_SYSTEM, NULL, &error) < 0) {
+                (void)fprintf(stderr, "run-vectors: %s\n", error ? error : "no bus");
+                return 2;
+        }
+        for (int i = optind; i < argc; i++)
+                run_file(client, argv[i]);
+        framekey_client_free(client);
+        (void)printf("%u passed, %u failed, 0 skipped\n", n_passed, n_failed);
+        return n_failed == 0 && n_passed > 0 ? 0 : 1;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the parts of the vector runner share: reading fields, a session with one key, own AES-GCM. */
+#pragma once
+
+#include <framekey-bus.h>
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- outcome of a case (run-vectors.c) ---- */
+
+/* Ends the case in hand with its reason; `passed` needs none. */
+void case_passed(const json_t *entry, const char *what);
+void case_failed(const json_t *entry, const char *what, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* ---- fields ---- */
+
+/* Bytes of a hex field; malloc'd. A missing field is 0 bytes. */
+typedef struct Bytes {
+        uint8_t *data;
+        size_t len;
+} Bytes;
+
+Bytes field_hex(const json_t *object, const char *name);
+void bytes_free(Bytes *bytes);
+const char *field_text(const json_t *object, const char *name);
+uint32_t field_number(const json_t *object, const char *name, uint32_t fallback);
+bool field_is(const json_t *object, const char *name, const char *value);
+/* The kdf[] entry of this id, NULL if there is none. */
+const json_t *kdf_find(const json_t *file, const char *id);
+/* The AES key at a step of a kdf[] entry. */
+Bytes kdf_key(const json_t *kdf, uint32_t step);
+
+/* ---- a session through the daemon (call.c) ---- */
+
+typedef struct Call {
+        framekey_client *client;
+        framekey_session *session;
+        framekey_channel *channel;
+        char *channel_path;
+} Call;
+
+typedef struct CallKey {
+        const json_t *kdf;
+        uint32_t step;
+        uint32_t index;
+} CallKey;
+
+/* A fresh session of this format with these keys, participants "me" and "peer", one channel. False: the reason is in
+ * framekey_client_error(). */
+bool call_open(Call *call, framekey_client *client, const char *format, uint32_t window, const char *server_trailer_hex,
+               const CallKey *keys, size_t n_keys);
+void call_close(Call *call);
+/* A stream for what a vector entry describes; codec "unknown" if it says codec_known false. -1: refused. */
+int64_t call_stream(Call *call, const json_t *entry, enum framekey_direction direction);
+/* The frame attributes of an entry. */
+struct framekey_frame call_frame(const json_t *entry, uint32_t stream);
+/* Makes the daemon use this IV for its next frame. */
+void call_pin_iv(const Bytes *iv);
+
+/* ---- the runner's own AES-GCM (gcm.c) ---- */
+
+/* Ciphertext then tag at `out` (len + 16). */
+void gcm_seal(const Bytes *key, const uint8_t *iv, const void *aad, size_t aad_len, const void *text, size_t len,
+              uint8_t *out);
+/* `len` includes the tag; false if it does not fit. */
+bool gcm_open(const Bytes *key, const uint8_t *iv, const void *aad, size_t aad_len, const void *sealed, size_t len,
+              uint8_t *out);
+
+/* ---- arrays (trailer-cases.c) ---- */
+
+/* Runs all arrays of a trailer-format file. */
+void run_trailer_file(framekey_client *client, const json_t *file);
