@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Output: JSON values as they are, or as tables by libsmartcols, which measures wide characters
+ * and makes control characters harmless (names of participants come from strangers).
+ */
+#include "cli.h"
+
+#include <libsmartcols/libsmartcols.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <time.h>
+
+static inline void table_unref_p(struct libscols_table **p) {
+        scols_unref_table(*p);
+        *p = NULL;
+}
+#define _cleanup_table_ _cleanup_(table_unref_p)
+
+static int out_of_memory(void) {
+        return cli_fail("Out of memory.");
+}
+
+/* ---- texts ---- */
+
+static char *text_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static char *text_format(const char *format, ...) {
+        va_list arguments;
+        char *text;
+
+        va_start(arguments, format);
+        if (vasprintf(&text, format, arguments) < 0)
+                text = NULL;
+        va_end(arguments);
+        return text;
+}
+
+static char *text_plain(const json_t *value) {
+        switch (json_typeof(value)) {
+        case JSON_STRING:
+                return strdup(*json_string_value(value) ? json_string_value(value) : "-");
+        case JSON_INTEGER:
+                return text_format("%" JSON_INTEGER_FORMAT, json_integer_value(value));
+        case JSON_REAL:
+                return text_format("%g", json_real_value(value));
+        case JSON_TRUE:
+                return strdup("yes");
+        case JSON_FALSE:
+                return strdup("no");
+        case JSON_NULL:
+                return strdup("-");
+        case JSON_ARRAY:
+                return text_list(value);
+        default:
+                return json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+        }
+}
+
+char *text_usec(const json_t *value) {
+        json_int_t usec = json_integer_value(value);
+
+        if (json_is_null(value))
+                return strdup("infinity");
+        if (usec % (json_int_t)USEC_PER_SEC == 0)
+                return text_format("%" JSON_INTEGER_FORMAT " s", usec / (json_int_t)USEC_PER_SEC);
+        return text_format("%.3f s", (double)usec / (double)USEC_PER_SEC);
+}
+
+char *text_time(const json_t *value) {
+        time_t seconds = (time_t)(json_integer_value(value) / (json_int_t)USEC_PER_SEC);
+        char text[64];
+        struct tm tm;
+
+        if (!localtime_r(&seconds, &tm) || strftime(text, sizeof(text), "%F %T %Z", &tm) == 0)
+                return strdup("-");
+        return strdup(text);
+}
+
+char *text_list(const json_t *value) {
+        char *text = NULL;
+        json_t *item;
+        size_t i;
+
+        json_array_foreach((json_t *)value, i, item) {
+                _cleanup_free_ char *part = text_plain(item), *before = text;
+
+                text = text_format("%s%s%s", before ?: "", before ? ", " : "", part ?: "?");
+        }
+        return text ?: strdup("-");
+}
+
+/* ---- JSON ---- */
+
+int output_json(const Context *context, const json_t *value) {
+        size_t flags = context->json == JSON_PRETTY ? JSON_INDENT(8) : JSON_COMPACT;
+
+        if (json_dumpf(value, stdout, flags | JSON_ENCODE_ANY) < 0 || fputc('\n', stdout) == EOF)
+                return cli_fail("Cannot write the output.");
+        return CLI_OK;
+}
+
+int output_done(const Context *context, json_t *value, const char *sentence, ...) {
+        _cleanup_json_ json_t *owned = value;
+        va_list arguments;
+
+        if (context->json != JSON_OFF)
+                return output_json(context, owned);
+        if (context->quiet)
+                return CLI_OK;
+        va_start(arguments, sentence);
+        (void)vprintf(sentence, arguments);
+        va_end(arguments);
+        (void)putchar('\n');
+        return CLI_OK;
+}
+
+/* ---- tables ---- */
+
+static int set_cell(struct libscols_line *line, size_t n, const Column *column, const json_t *value) {
+        char *text = value ? (column->text ? column->text(value) : text_plain(value)) : strdup("-");
+        const char *color = value && column->color ? column->color(value) : NULL;
+
+        if (!text || scols_line_refer_data(line, n, text) < 0) {
+                free(text);
+                return -ENOMEM;
+        }
+        if (color && scols_cell_set_color(scols_line_get_cell(line, n), color) < 0)
+                return -ENOMEM;
+        return 0;
+}
+
+static int add_rows(struct libscols_table *table, const Column *columns, size_t n_columns, const json_t *rows) {
+        json_t *row;
+        size_t i;
+
+        json_array_foreach((json_t *)rows, i, row) {
+                struct libscols_line *line = scols_table_new_line(table, NULL);
+
+                if (!line)
+                        return -ENOMEM;
+                for (size_t c = 0; c < n_columns; c++)
+                        if (set_cell(line, c, &columns[c], json_object_get(row, columns[c].key)) < 0)
+                                return -ENOMEM;
+        }
+        return 0;
+}
+
+static int new_table(const Context *context, struct libscols_table **ret) {
+        struct libscols_table *table = scols_new_table();
+
+        if (!table)
+                return -ENOMEM;
+        (void)scols_table_enable_colors(table, context->colors);
+        (void)scols_table_set_column_separator(table, "  ");
+        *ret = table;
+        return 0;
+}
+
+static int new_column(const Context *context, struct libscols_table *table, const char *heading, bool right) {
+        struct libscols_column *column = scols_table_new_column(table, heading, 0, right ? SCOLS_FL_RIGHT : 0);
+
+        if (!column)
+                return -ENOMEM;
+        return context->colors ? scols_cell_set_color(scols_column_get_header(column), "bold") : 0;
+}
+
+int output_rows(const Context *context, const char *name, const Column *columns, size_t n_columns, const json_t *rows) {
+        _cleanup_table_ struct libscols_table *table = NULL;
+
+        if (context->json != JSON_OFF)
+                return output_json(context, rows);
+        if (json_array_size(rows) == 0) {
+                if (context->legend && !context->quiet)
+                        (void)printf("No %s.\n", name);
+                return CLI_OK;
+        }
+        if (new_table(context, &table) < 0)
+                return out_of_memory();
+        (void)scols_table_enable_noheadings(table, !context->legend);
+        for (size_t c = 0; c < n_columns; c++)
+                if (new_column(context, table, columns[c].heading, columns[c].right) < 0)
+                        return out_of_memory();
+        if (add_rows(table, columns, n_columns, rows) < 0)
+                return out_of_memory();
+        return scols_print_table(table) < 0 ? cli_fail("Cannot write the output.") : CLI_OK;
+}
+
+/* A line of output_object(): the heading with its colon, then the value. */
+static int add_pair(struct libscols_table *table, const Column *column, const json_t *value) {
+        struct libscols_line *line = scols_table_new_line(table, NULL);
+        char *heading = text_format("%s:", column->heading);
+
+        if (!line || !heading || scols_line_refer_data(line, 0, heading) < 0) {
+                free(heading);
+                return -ENOMEM;
+        }
+        return set_cell(line, 1, column, value);
+}
+
+int output_object(const Context *context, const Column *columns, size_t n_columns, const json_t *object) {
+        _cleanup_table_ struct libscols_table *table = NULL;
+
+        if (context->json != JSON_OFF)
+                return output_json(context, object);
+        if (new_table(context, &table) < 0)
+                return out_of_memory();
+        (void)scols_table_enable_noheadings(table, true);
+        if (new_column(context, table, "name", true) < 0 || new_column(context, table, "value", false) < 0)
+                return out_of_memory();
+        for (size_t c = 0; c < n_columns; c++) {
+                const json_t *value = json_object_get(object, columns[c].key);
+
+                if (value && add_pair(table, &columns[c], value) < 0)
+                        return out_of_memory();
+        }
+        return scols_print_table(table) < 0 ? cli_fail("Cannot write the output.") : CLI_OK;
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Verbs about the whole daemon that only look: status, list, presets.
+ */
+#include "cli.h"
+
+#include "keys/preset.h"
+
+#include <pwd.h>
+#include <stdio.h>
+
+/* Usage of a verb without arguments or options of its own. */
+static int parse_bare(Context *context, const char *verb, const char *summary, int argc, char **argv) {
+        CliUsage usage = { .verb = verb, .arguments = "", .summary = summary };
+        int first;
+
+        return cli_parse(context, &usage, argc, argv, NULL, &first);
+}
+
+/* ---- list ---- */
+
+static char *text_user(const json_t *value) {
+        const struct passwd *user = getpwuid((uid_t)json_integer_value(value));
+        char *text;
+
+        if (user)
+                return strdup(user->pw_name);
+        return asprintf(&text, "%" JSON_INTEGER_FORMAT, json_integer_value(value)) < 0 ? NULL : text;
+}
+
+static const Column session_columns[] = {
+        { .key = "id", .heading = "SESSION" },
+        { .key = "profile", .heading = "PROFILE" },
+        { .key = "label", .heading = "LABEL" },
+        { .key = "uid", .heading = "USER", .text = text_user },
+        { .key = "created_usec", .heading = "SINCE", .text = text_time },
+};
+
+/* ListSessions() -> a(sosstu) */
+static int read_sessions(sd_bus_message *m, json_t *rows) {
+        const char *id, *path, *profile, *label;
+        uint64_t created;
+        uint32_t uid;
+        int r;
+
+        r = sd_bus_message_enter_container(m, 'a', "(sosstu)");
+        while (r >= 0 && (r = sd_bus_message_read(m, "(sosstu)", &id, &path, &profile, &label, &created, &uid)) > 0) {
+                json_t *row = json_pack("{s:s, s:s, s:s, s:s, s:I, s:I}", "id", id, "path", path, "profile", profile,
+                                        "label", label, "created_usec", (json_int_t)created, "uid", (json_int_t)uid);
+
+                if (!row || json_array_append_new(rows, row) < 0)
+                        return -ENOMEM;
+        }
+        return r;
+}
+
+static int list_sessions(Context *context) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        _cleanup_json_ json_t *rows = json_array();
+        int r;
+
+        r = context_call(context, MANAGER_PATH, MANAGER_INTERFACE, "ListSessions", &reply, "");
+        if (r != CLI_OK)
+                return r;
+        r = read_sessions(reply, rows);
+        if (r < 0)
+                return cli_fail("The daemon's reply cannot be read: %s.", strerror(-r));
+        return output_rows(context, "sessions", session_columns, ELEMENTS(session_columns), rows);
+}
+
+int verb_list(int argc, char **argv, Context *context) {
+        int r;
+
+        r = parse_bare(context, "list", "Lists the sessions that you may see: your own, and all of them as root.", argc,
+                       argv);
+        return r == CLI_OK ? list_sessions(context) : cli_parse_status(r);
+}
+
+/* ---- status ---- */
+
+static char *text_protection(const json_t *value) {
+        const char *name = json_text(value);
+
+        if (strcmp(name, "secretmem") == 0)
+                return strdup("secretmem (no other process reads the keys, root's included)");
+        if (strcmp(name, "mlock") == 0)
+                return strdup("mlock (not swapped, not dumped, but root can read the keys)");
+        return strdup(name);
+}
+
+static const char *color_protection(const json_t *value) {
+        return strcmp(json_text(value), "secretmem") == 0 ? "green" : "yellow";
+}
+
+static const char *color_locked(const json_t *value) {
+        return json_is_true(value) ? "red" : NULL;
+}
+
+static const Column status_columns[] = {
+        { .key = "Version", .heading = "Version" },
+        { .key = "MemoryProtection", .heading = "Memory", .text = text_protection, .color = color_protection },
+        { .key = "Locked", .heading = "Locked", .color = color_locked },
+        { .key = "Sessions", .heading = "Sessions" },
+        { .key = "Keys", .heading = "Keys" },
+        { .key = "CipherSuites", .heading = "Ciphers" },
+};
+
+int verb_status(int argc, char **argv, Context *context) {
+        _cleanup_json_ json_t *properties = NULL;
+        int r;
+
+        r = parse_bare(context, "status", "Shows the daemon's version, how it protects keys, and the sessions.", argc,
+                       argv);
+        if (r != CLI_OK)
+                return cli_parse_status(r);
+        r = context_properties(context, MANAGER_PATH, MANAGER_INTERFACE, &properties);
+        if (r != CLI_OK)
+                return r;
+        r = output_object(context, status_columns, ELEMENTS(status_columns), properties);
+        if (r != CLI_OK || context->json != JSON_OFF ||
+            json_integer_value(json_object_get(properties, "Sessions")) == 0)
+                return r;
+        (void)putchar('\n');
+        return list_sessions(context);
+}
+
+/* ---- presets ---- */
+
+static const Column preset_columns[] = {
+        { .key = "name", .heading = "PRESET" },
+        { .key = "format", .heading = "FORMAT" },
+        { .key = "key_mode", .heading = "KEYS" },
+        { .key = "kdf", .heading = "KDF" },
+        { .key = "ring_size", .heading = "RING" },
+        { .key = "ratchet_window", .heading = "WINDOW" },
+        { .key = "summary", .heading = "WHAT IT IS FOR" },
+};
+
+/* The daemon says which presets there are; what they mean is in the table that daemon and tool are built from. */
+static json_t *preset_row(const char *name) {
+        const Preset *preset = preset_find(name);
+
+        if (!preset)
+                return json_pack("{s:s}", "name", name);
+        return json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:s}", "name", name, "format",
+                         framekey_format_name(preset->format), "key_mode", preset->shared ? "shared" : "participant",
+                         "kdf", preset->kdf == SCHEDULE_HKDF ? "hkdf" : "pbkdf2", "ring_size", (int)preset->ring_size,
+                         "ratchet_window", (int)preset->ratchet_window, "summary", preset->summary);
+}
+
+int verb_presets(int argc, char **argv, Context *context) {
+        _cleanup_json_ json_t *properties = NULL, *rows = json_array();
+        json_t *name;
+        size_t i;
+        int r;
+
+        r = parse_bare(context, "presets",
+                       "Lists the presets: which format, key derivation and limits the products in the field use.",
+                       argc, argv);
+        if (r != CLI_OK)
+                return cli_parse_status(r);
+        r = context_properties(context, MANAGER_PATH, MANAGER_INTERFACE, &properties);
+        if (r != CLI_OK)
+                return r;
+        json_array_foreach(json_object_get(properties, "Profiles"), i,
+                           name) if (json_array_append_new(rows, preset_row(json_text(name))) <
+                                     0) return cli_fail("Out of memory.");
+        return output_rows(context, "presets", preset_columns, ELEMENTS(preset_columns), rows);
+}

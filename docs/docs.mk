@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Man pages. Release archives carry them ready; a git checkout needs scdoc, as it needs autoconf.
+
+man_pages = docs/framekey.7 docs/framekeyctl.1 docs/framekeyd.8 docs/libframekey.3 docs/libframekey-bus.3 \
+	docs/org.framekey1.5
+dist_man_MANS += $(man_pages)
+EXTRA_DIST += docs/framekey.7.scd docs/framekeyctl.1.scd docs/framekeyd.8.scd docs/libframekey.3.scd \
+	docs/libframekey-bus.3.scd docs/org.framekey1.5.scd
+MAINTAINERCLEANFILES = $(man_pages)
+
+SCDOC = scdoc
+# A page is only there when it is whole: make takes one that is cut short for done.
+make_page = $(AM_V_GEN)$(MKDIR_P) docs && if $(SCDOC) >$@.new; then mv $@.new $@; else \
+	rm -f $@.new; echo 'man pages are made with scdoc (package scdoc); release archives carry them' >&2; exit 1; fi
+
+docs/framekey.7: docs/framekey.7.scd
+	$(make_page) <$(srcdir)/docs/framekey.7.scd
+docs/framekeyctl.1: docs/framekeyctl.1.scd
+	$(make_page) <$(srcdir)/docs/framekeyctl.1.scd
+docs/framekeyd.8: docs/framekeyd.8.scd
+	$(make_page) <$(srcdir)/docs/framekeyd.8.scd
+docs/libframekey.3: docs/libframekey.3.scd
+	$(make_page) <$(srcdir)/docs/libframekey.3.scd
+docs/libframekey-bus.3: docs/libframekey-bus.3.scd
+	$(make_page) <$(srcdir)/docs/libframekey-bus.3.scd
+docs/org.framekey1.5: docs/org.framekey1.5.scd
+	$(make_page) <$(srcdir)/docs/org.framekey1.5.scd
+
+dist_check_SCRIPTS += tests/docs/test-man-pages.sh
+TESTS += tests/docs/test-man-pages.sh

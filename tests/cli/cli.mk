@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Tests of framekeyctl and libframekey-bus, each under a bus and a daemon of its own.
+cli_tests = \
+	tests/cli/test-client.sh \
+	tests/cli/test-keys.sh \
+	tests/cli/test-lines.sh \
+	tests/cli/test-round-trip.sh \
+	tests/cli/test-usage.sh \
+	tests/cli/test-verbs.sh \
+	tests/cli/test-verdicts.sh
+dist_check_SCRIPTS += $(cli_tests)
+TESTS += $(cli_tests)
+EXTRA_DIST += tests/cli/common.sh tests/cli/terminal-import.py
+
+if HAVE_CHECK
+check_PROGRAMS += tests/cli/test-client
+tests_cli_test_client_SOURCES = tests/cli/test-client.c
+tests_cli_test_client_CFLAGS = $(AM_CFLAGS) $(LIBSYSTEMD_CFLAGS) $(CHECK_CFLAGS)
+tests_cli_test_client_LDADD = \
+	libclient/libframekey-bus.la \
+	libclient/libframekey.la \
+	$(LIBSYSTEMD_LIBS) \
+	$(CHECK_LIBS)
+endif
