@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# What the tree as a whole must keep: its layers, and pages that describe what is there.
+
+EXTRA_DIST += bootstrap .ci/run .clang-format .clang-tidy .editorconfig COPYING README.md \
+	build-aux/check-layers build-aux/functions.sh build-aux/lint build-aux/run-checks
+
+dist_check_SCRIPTS += tests/layering/check-layers.sh tests/layering/test-layers.sh
+TESTS += tests/layering/check-layers.sh tests/layering/test-layers.sh
+
+# The smallest program that uses both libraries; README.md quotes it, so it has to compile.
+noinst_PROGRAMS += examples/encrypt-one-frame
+examples_encrypt_one_frame_SOURCES = examples/encrypt-one-frame.c
+examples_encrypt_one_frame_CFLAGS = $(AM_CFLAGS) $(LIBSYSTEMD_CFLAGS)
+examples_encrypt_one_frame_LDADD = libclient/libframekey-bus.la libclient/libframekey.la
+dist_check_SCRIPTS += tests/docs/test-example.sh
+TESTS += tests/docs/test-example.sh
+
+# The default is where this machine's systemd looks, which is no place for a trial installation.
+AM_DISTCHECK_CONFIGURE_FLAGS = --with-systemdsystemunitdir=$$dc_install_base/lib/systemd/system \
+	--with-systemduserunitdir=$$dc_install_base/lib/systemd/user
+
+# For build-aux/run-checks, which picks suites by name.
+print-tests:
+	@printf '%s\n' $(TESTS)
+.PHONY: print-tests

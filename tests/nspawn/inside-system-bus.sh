@@ -1,0 +1,157 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# What test-system-bus.sh runs as root inside the container.
+set -u
+
+failed=0
+name=org.framekey1
+manager="$name /org/framekey1 $name.Manager"
+
+# claim TEXT COMMAND...: the command must succeed.
+claim() {
+        local text=$1
+
+        shift
+        if "$@" >/dev/null; then
+                echo "ok: $text"
+        else
+                echo "NOT OK: $text" >&2
+                failed=1
+        fi
+}
+
+equal() {
+        [ "$1" = "$2" ] || {
+                printf 'got      %s\nexpected %s\n' "$1" "$2" >&2
+                return 1
+        }
+}
+
+different() {
+        ! [ "$1" = "$2" ]
+}
+
+as() {
+        local user=$1
+
+        shift
+        runuser -u "$user" -- "$@"
+}
+
+# field NAME: the value of a string in a line of JSON that framekeyctl wrote.
+field() {
+        sed -n "s/.*\"$1\": *\"\\([^\"]*\\)\".*/\\1/p"
+}
+
+property() {
+        # shellcheck disable=SC2086
+        busctl get-property $manager "$1"
+}
+
+# As a package's installation does it.
+setup() {
+        ldconfig
+        systemd-sysusers
+        busctl call org.freedesktop.DBus / org.freedesktop.DBus ReloadConfig
+        systemctl daemon-reload
+        install -d -o ct-alice -m 700 /run/alice
+        printf 'correct horse battery staple' >/run/alice/passphrase
+        chown ct-alice /run/alice/passphrase
+}
+
+service_runs() {
+        claim "the unit can be enabled" systemctl --quiet enable framekeyd.service
+        claim "it starts" systemctl start framekeyd.service
+        claim "it is active" equal "$(systemctl is-active framekeyd.service)" active
+        claim "it runs as its own user" equal \
+                "$(ps -o user= -p "$(systemctl show -P MainPID framekeyd.service)")" framekeyd
+        claim "keys are in secret memory" equal "$(property MemoryProtection)" 's "secretmem"'
+        claim "nothing is held yet" equal "$(property Sessions) $(property Keys)" "u 0 u 0"
+}
+
+round_trip() {
+        local plain=10000000000000000000aabbccddeeff00112233445566778899 line sealed opened
+
+        line='{"codec":"vp8","media":"video","frame_type":"key","ssrc":7,"rtp_timestamp":9,"payload_hex":"'
+        sealed=$(echo "$line$plain\"}" | as ct-alice framekeyctl encrypt --profile=livekit-passphrase \
+                --key-file=/run/alice/passphrase --participant=alice)
+        claim "an unprivileged user encrypts" equal "$(field verdict <<<"$sealed")" ok
+        sealed=$(field payload_hex <<<"$sealed")
+        claim "the ciphertext is 30 bytes longer" equal ${#sealed} $((${#plain} + 60))
+        claim "the clear bytes stay" equal "${sealed:0:20}" "${plain:0:20}"
+        claim "the others do not" different "${sealed:20:32}" "${plain:20:32}"
+        opened=$(echo "$line$sealed\"}" | as ct-alice framekeyctl decrypt --profile=livekit-passphrase \
+                --key-file=/run/alice/passphrase --participant=alice)
+        claim "and decrypts the same frame" equal "$(field verdict <<<"$opened") $(field payload_hex <<<"$opened")" \
+                "ok $plain"
+        # One bit of the tag.
+        opened=$(echo "$line${sealed:0:-62}$(printf %02x $((0x${sealed: -62:2} ^ 1)))${sealed: -60}\"}" |
+                as ct-alice framekeyctl decrypt --profile=livekit-passphrase --key-file=/run/alice/passphrase \
+                        --participant=alice)
+        claim "but no other" equal "$(field verdict <<<"$opened") $(field payload_hex <<<"$opened")" "forged "
+}
+
+# A session that stays open until its standard input is closed.
+other_users_see_nothing() {
+        local holder id nobody
+
+        mkfifo /run/ct-hold
+        as ct-alice framekeyctl encrypt --profile=livekit-passphrase --key-file=/run/alice/passphrase \
+                --participant=alice </run/ct-hold >/run/ct-hold.out &
+        holder=$!
+        exec 9>/run/ct-hold
+        for _ in {1..100}; do
+                [ "$(property Sessions)" != "u 1" ] || break
+                sleep 0.1
+        done
+        id=$(as ct-alice framekeyctl --json=short list | field id)
+        claim "its owner sees the session" different "$id" ""
+        claim "and its object" as ct-alice busctl get-property $name "$(as ct-alice busctl call $name /org/framekey1 \
+                $name.Manager GetSession s "$id" | sed 's/^o "\(.*\)"$/\1/')" $name.Session Label
+        # shellcheck disable=SC2086
+        {
+                claim "another user lists none" equal \
+                        "$(as ct-bob busctl call $manager ListSessions)" "a(sosstu) 0"
+                nobody=$(as ct-bob busctl call $manager GetSession s no-such-session 2>&1 |
+                        sed "s/no-such-session/ID/g")
+                claim "and gets the answer that an absent one gives" equal \
+                        "$(as ct-bob busctl call $manager GetSession s "$id" 2>&1 | sed "s/$id/ID/g")" "$nobody"
+                claim "and cannot end it" equal "$(as ct-bob busctl call $manager CloseSession ss "$id" x 2>&1 |
+                        sed "s/$id/ID/g")" "$(as ct-bob busctl call $manager CloseSession ss no-such-session x 2>&1 |
+                        sed "s/no-such-session/ID/g")"
+                claim "nor find its object" equal "$(as ct-bob busctl tree --list $name | grep -c "session/.")" 0
+        }
+        claim "it is still there" equal "$(property Sessions)" "u 1"
+        exec 9>&-
+        wait $holder
+        for _ in {1..100}; do
+                [ "$(property Sessions)" != "u 0" ] || break
+                sleep 0.1
+        done
+        claim "it ends with its owner" equal "$(property Sessions) $(property Keys)" "u 0 u 0"
+}
+
+service_ends() {
+        claim "it was never restarted" equal "$(systemctl show -P NRestarts framekeyd.service)" 0
+        claim "the journal tells who imported a key" equal "$(journalctl -b -o cat --output-fields=FK_SENDER_UID \
+                FK_ACTION=import-key | sort -u)" 64001
+        claim "but not which" bash -c '! journalctl -b -o export | grep -q "correct horse"'
+        claim "it stops cleanly" systemctl stop framekeyd.service
+        claim "and says so" equal "$(systemctl show -P Result framekeyd.service)" success
+        # shellcheck disable=SC2086
+        claim "the bus starts it again when somebody calls" \
+                as ct-alice busctl call $manager GetStatistics --quiet
+        claim "it is active again" equal "$(systemctl is-active framekeyd.service)" active
+}
+
+setup
+echo "the bus is $(ps -o comm= -p "$(systemctl show -P MainPID dbus.service)")"
+service_runs
+round_trip
+other_users_see_nothing
+service_ends
+if [ $failed -ne 0 ]; then
+        journalctl -b -u framekeyd.service -u dbus.service --no-pager | tail -n 60 >&2
+        systemctl status framekeyd.service --no-pager >&2
+fi
+exit $failed
