@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# A hostile client with a victim beside it, on a running daemon.
+check_PROGRAMS += tests/hostile/hostile-client
+tests_hostile_hostile_client_SOURCES = \
+	tests/hostile/attacks-descriptor.c \
+	tests/hostile/attacks-payload.c \
+	tests/hostile/attacks-ring.c \
+	tests/hostile/hostile-client.c \
+	tests/hostile/hostile.h \
+	tests/hostile/raw-channel.c \
+	tests/hostile/raw-channel.h \
+	tests/hostile/victim.c
+tests_hostile_hostile_client_CFLAGS = $(AM_CFLAGS) $(LIBSYSTEMD_CFLAGS)
+tests_hostile_hostile_client_LDADD = libclient/libframekey-bus.la libclient/libframekey.la $(LIBSYSTEMD_LIBS) -lpthread
+
+TESTS += tests/hostile/test-hostile.sh
+dist_check_SCRIPTS += tests/hostile/test-hostile.sh

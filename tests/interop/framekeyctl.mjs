@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// framekeyd's side of a call, behind the same verbs as Peer: a framekeyctl process that encrypts or decrypts what it is
+// given line by line. The daemon is found by DBUS_SYSTEM_BUS_ADDRESS, which tests/with-daemon sets.
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+export class Framekeyctl {
+        #process;
+        #waiting = [];
+        #dir = mkdtempSync(join(process.env.FRAMEKEYD_DIR ?? tmpdir(), 'interop-'));
+        #nKeys = 0;
+        #exit;
+        #complaints = '';
+
+        // verb is 'encrypt' or 'decrypt'; options: profile, secret, index, and more arguments of framekeyctl.
+        static async start(verb, { profile, secret, index = 0, args = [] }) {
+                const self = new Framekeyctl();
+                self.#process = spawn(
+                        process.env.FRAMEKEYCTL,
+                        [verb, `--profile=${profile}`, `--key-file=${self.#keyFile(secret)}`, `--key-index=${index}`, ...args],
+                        { stdio: ['pipe', 'pipe', 'pipe'] });
+                self.#exit = new Promise((resolve) => {
+                        self.#process.on('error', (error) => resolve(error.message));
+                        self.#process.on('close', (status, signal) => resolve(`exit status ${signal ?? status}`));
+                });
+                self.#process.stderr.on('data', (text) => (self.#complaints += text));
+                // EPIPE: it ended; what is waited for fails with its exit status.
+                self.#process.stdin.on('error', () => {});
+                createInterface({ input: self.#process.stdout }).on('line', (line) => self.#waiting.shift()?.(line));
+                return self;
+        }
+
+        #keyFile(secret) {
+                const file = join(this.#dir, `key-${this.#nKeys++}`);
+                writeFileSync(file, secret);
+                return file;
+        }
+
+        async #ask(line) {
+                const answer = new Promise((resolve) => this.#waiting.push(resolve));
+                this.#process.stdin.write(`${JSON.stringify(line)}\n`);
+                const ended = this.#exit.then((how) => {
+                        throw new Error(`framekeyctl ended (${how}): ${this.#complaints.trim()}`);
+                });
+                ended.catch(() => {});
+                const reply = JSON.parse(await Promise.race([answer, ended]));
+                if (reply.verdict?.startsWith('error'))
+                        throw new Error(reply.verdict);
+                return reply;
+        }
+
+        async #pass({ media, codec, type, ssrc, timestamp, payload }) {
+                const reply = await this.#ask({
+                        media,
+                        codec,
+                        frame_type: type,
+                        ssrc,
+                        rtp_timestamp: timestamp,
+                        payload_hex: Buffer.from(payload).toString('hex'),
+                });
+                const { verdict, key_index: index, step, payload_hex: hex } = reply;
+                return { verdict, index, step, ...(hex === undefined ? {} : { payload: new Uint8Array(Buffer.from(hex, 'hex')) }) };
+        }
+
+        encrypt(frame) {
+                return this.#pass(frame);
+        }
+
+        decrypt(frame) {
+                return this.#pass(frame);
+        }
+
+        ratchet() {
+                return this.#ask({ do: 'ratchet' });
+        }
+
+        // Installs a further key; a sender sends under it from then on only if it is activated.
+        setKey(secret, index, { activate = true } = {}) {
+                return this.#ask({ do: 'import', key_file: this.#keyFile(secret), key_index: index, activate });
+        }
+
+        async close() {
+                this.#process.stdin.end();
+                const how = await this.#exit;
+                rmSync(this.#dir, { recursive: true });
+                if (how !== 'exit status 0')
+                        throw new Error(`framekeyctl: ${how}: ${this.#complaints.trim()}`);
+        }
+}
