@@ -11,8 +11,9 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
-/* A daemon wipes its keys when it is asked to stop; that takes milliseconds. */
-#define STOP_USEC (5 * USEC_PER_SEC)
+/* A daemon that is asked to stop finishes the derivation in hand first, at the lowest priority, and wipes its keys:
+ * milliseconds, but seconds where something else wants every processor. */
+#define STOP_USEC (30 * USEC_PER_SEC)
 /* Where programs are that $PATH may lack, as root's often does for a user. */
 #define USUAL_PLACES "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
 

@@ -61,8 +61,8 @@ static int test_schedule(Work *work) {
         int r;
 
         preset_schedule(preset_find("livekit-bytes"), &schedule);
-        for (uint8_t i = 0; i < sizeof(work->key); i++)
-                work->key[i] = i;
+        for (unsigned i = 0; i < sizeof(work->key); i++)
+                work->key[i] = (uint8_t)i;
         r = schedule_derive(&schedule, work->key, sizeof(work->key), &work->first);
         if (r == 0)
                 r = schedule_derive(&schedule, work->first.next, sizeof(work->first.next), &work->second);
