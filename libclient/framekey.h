@@ -97,7 +97,7 @@ enum framekey_verdict {
         FRAMEKEY_VERDICT_EMPTY = 1,           /**< 0 bytes in, 0 bytes out, no key used; delivered */
         FRAMEKEY_VERDICT_SERVER_INJECTED = 2, /**< known blank frame of the media server, marker removed; delivered */
         FRAMEKEY_VERDICT_FORGED = 3,          /**< authentication failed under every key that could apply */
-        FRAMEKEY_VERDICT_REPLAYED = 4,        /**< authentic, but accepted before */
+        FRAMEKEY_VERDICT_REPLAYED = 4,        /**< a frame with this IV was accepted before: a copy, or made from one */
         FRAMEKEY_VERDICT_UNKNOWN_KEY = 5,     /**< no key under the frame's index; encrypt: no active key yet */
         FRAMEKEY_VERDICT_TOO_OLD = 6,         /**< its key was retired, or it is older than the replay window */
         FRAMEKEY_VERDICT_BUDGET = 7,          /**< not tried: too many undecryptable frames from this sender */

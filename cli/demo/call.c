@@ -21,7 +21,7 @@
 #define ROTATE_AT    70u
 /* A daemon that just started derives its keys ahead while the media are encoded; on a busy machine it may need
  * longer. */
-#define DERIVE_USEC (20 * USEC_PER_SEC)
+#define DERIVE_USEC (60 * USEC_PER_SEC)
 #define RETRY_USEC  (20 * USEC_PER_MSEC)
 #define FRAME_USEC  (10 * USEC_PER_SEC) /* one frame takes microseconds; this is for machines that stall */
 
@@ -106,9 +106,9 @@ static uint32_t key_age(uint32_t index, uint32_t step) {
         return index * 1000 + step;
 }
 
-/* Whether the receiver has opened a frame of the sender's last ratchet step. */
+/* Whether the receiver stands where the sender's ratchet stands: it has opened a frame of that step. */
 static bool has_followed(const Call *call) {
-        return call->newest >= key_age(FIRST_INDEX, call->ratchet_steps);
+        return call->ratchet_steps == 0 || call->newest >= key_age(FIRST_INDEX, call->ratchet_steps);
 }
 
 /* ---- frames ---- */
@@ -223,9 +223,10 @@ static int open_in_time(Call *call, const Packet *packet, struct framekey_result
                 r = open_packet(call, packet, ret);
                 if (r > 0)
                         call->results[packet->stream].verdicts[r]++;
-                if (r != FRAMEKEY_VERDICT_FORGED || packet->altered || has_followed(call) || monotonic_usec() > until ||
-                    demo_interrupted())
+                if (r != FRAMEKEY_VERDICT_FORGED || packet->altered || has_followed(call) || monotonic_usec() > until)
                         return r;
+                if (demo_interrupted())
+                        return -EINTR;
                 call->early++;
                 (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &(struct timespec){ .tv_nsec = RETRY_USEC * 1000 }, NULL);
         }
@@ -247,6 +248,8 @@ static int receive_packet(Call *call, const Packet *packet) {
         int expected = expected_verdict(packet), r;
 
         r = open_in_time(call, packet, &result);
+        if (r == -EINTR)
+                return progress_fail(call->progress, "Interrupted.");
         if (r == -EEXIST)
                 return progress_fail(call->progress, "Frame %zu of %s was accepted twice.", packet->frame,
                                      call->media[packet->stream].kind->name);

@@ -4,8 +4,8 @@
  * while it is written. Layout: framekey-abi.h. Threads and rules of use: ring.h.
  *
  * What is believed:
- *   request region   nothing, ever. A client can rewrite, unmap or punch holes into it at any
- *                    instant. Size and backing are fixed by seals, so touching it cannot fault.
+ *   request region   nothing, ever. A client can rewrite it or punch holes into it at any instant.
+ *                    Its size is sealed, so touching it cannot raise SIGBUS.
  *   response region  nothing is read back from it: indices, layout and generations have private
  *                    masters in struct Ring and are only mirrored there.
  *   doorbells        ring-doorbell.h tells why the one is never read and the other is a pipe.

@@ -4,6 +4,7 @@ cli_tests = \
 	tests/cli/test-client.sh \
 	tests/cli/test-keys.sh \
 	tests/cli/test-lines.sh \
+	tests/cli/test-quiet.sh \
 	tests/cli/test-round-trip.sh \
 	tests/cli/test-usage.sh \
 	tests/cli/test-verbs.sh \

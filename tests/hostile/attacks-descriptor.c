@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -48,7 +49,30 @@ static int flood_doorbell(Stage *stage) {
         return r;
 }
 
-/* The daemon shares the description: a read or write of its own would sleep. Nobody's frames but ours may suffer. */
+/* Rings, and takes the count back before the daemon may get to it: whoever reads then, sleeps. */
+static void ring_and_steal(int fd) {
+        eventfd_t counter;
+        struct iovec iov = { &counter, sizeof(counter) };
+
+        (void)fcntl(fd, F_SETFL, 0);
+        for (unsigned i = 0; i < 100; i++) {
+                (void)eventfd_write(fd, 1);
+                (void)preadv2(fd, &iov, 1, -1, RWF_NOWAIT); /* ours does not */
+        }
+}
+
+/* Whoever writes then, sleeps. */
+static void fill_counter(int fd) {
+        eventfd_t counter;
+
+        (void)fcntl(fd, F_SETFL, O_NONBLOCK);
+        (void)eventfd_read(fd, &counter);
+        (void)eventfd_write(fd, UINT64_C(0xfffffffffffffffe));
+        (void)fcntl(fd, F_SETFL, 0);
+}
+
+/* The daemon shares the description, so a read or write of its own would sleep. Nobody's frames but ours may suffer,
+ * and ours go on as soon as we behave. */
 static int fill_doorbell(Stage *stage) {
         RawChannel raw;
         int r = raw_open(&raw, stage->session);
@@ -57,16 +81,16 @@ static int fill_doorbell(Stage *stage) {
                 struct framekey_abi_completion c;
                 eventfd_t counter;
                 int fd = raw.fds[RAW_DOORBELL];
+                bool full = stage_random(stage) % 2;
 
-                (void)fcntl(fd, F_SETFL, O_NONBLOCK);
-                (void)eventfd_read(fd, &counter);
-                (void)eventfd_write(fd, UINT64_C(0xfffffffffffffffe));
-                (void)fcntl(fd, F_SETFL, stage_random(stage) % 2 ? 0 : O_ASYNC);
                 for (uint32_t slot = 0; slot < raw_n_slots(&raw); slot++)
                         raw_push(&raw, raw.encrypt, slot, 100);
-                /* Without ringing: that would be our own sleep. */
+                if (full)
+                        fill_counter(fd);
                 __atomic_store_n(&raw.request->submit.submit_index, raw.submitted, __ATOMIC_SEQ_CST);
-                (void)usleep(20000);
+                if (!full) /* else that would be our own sleep */
+                        ring_and_steal(fd);
+                (void)usleep(250000); /* long enough to be missed by the victim */
                 (void)fcntl(fd, F_SETFL, O_NONBLOCK);
                 (void)eventfd_read(fd, &counter);
                 raw_ring(&raw);

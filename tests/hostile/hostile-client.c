@@ -9,8 +9,9 @@
  *   MODE frames=N ok=N forged=N ... victim_frames=N victim_p99_usec=N ok|FAIL
  *
  * FAIL: the daemon did what it must not (said on standard error), or the victim lost a frame or waited too long: its
- * 99th percentile beyond N microseconds, by default 20000 (a frame's time) and four times what the mode `quiet`, which
- * attacks nobody, measures at the start. The bus is the system bus, or what DBUS_SYSTEM_BUS_ADDRESS says.
+ * 99th percentile beyond N microseconds twice in a row, by default 20000 (a frame's time) and four times what the mode
+ * `quiet`, which attacks nobody, measures at the start. Attackers run at the lowest priority, since it is the daemon's
+ * fairness that is measured, not the scheduler's. The bus is the system bus, or what DBUS_SYSTEM_BUS_ADDRESS says.
  * Exit status: 0; 1 a mode failed; 2 usage; 77 there is no daemon.
  */
 #include "hostile.h"
@@ -21,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -134,10 +136,10 @@ static void print_report(const char *name, const Tally *tally, const VictimRepor
         (void)fflush(stdout);
 }
 
-/* 0; -1 it failed. */
-static int run_attack(const Attack *attack, Stage *stage, Victim *victim, const Settings *settings,
-                      VictimReport *ret_report) {
-        bool good;
+/* 0; 1: only the victim's time was beyond the bound; -1 it failed. */
+static int run_attack_once(const Attack *attack, Stage *stage, Victim *victim, const Settings *settings,
+                           VictimReport *ret_report) {
+        bool good, late = settings->bound_usec > 0;
 
         stage->tally = (Tally){ 0 };
         stage->until_usec = now_usec() + settings->seconds * 1000000;
@@ -149,11 +151,22 @@ static int run_attack(const Attack *attack, Stage *stage, Victim *victim, const 
         /* Half of its frames at least: it may be late at times, and must not starve. */
         if (ret_report->n_frames < settings->seconds * 50)
                 good = failed("%s: the victim got only %" PRIu64 " frames", attack->name, ret_report->n_frames) == 0;
-        if (settings->bound_usec > 0 && ret_report->p99_usec > settings->bound_usec)
-                good = failed("%s: the victim waited %" PRIu64 " us, more than %" PRIu64, attack->name,
-                              ret_report->p99_usec, settings->bound_usec) == 0;
-        print_report(attack->name, &stage->tally, ret_report, good);
-        return good ? 0 : -1;
+        late = late && ret_report->p99_usec > settings->bound_usec;
+        if (late)
+                (void)failed("%s: the victim waited %" PRIu64 " us, more than %" PRIu64, attack->name,
+                             ret_report->p99_usec, settings->bound_usec);
+        print_report(attack->name, &stage->tally, ret_report, good && !late);
+        return !good ? -1 : late;
+}
+
+/* A machine that others use, too, is slow at times, a daemon that waits for its clients always. 0; -1 it failed. */
+static int run_attack(const Attack *attack, Stage *stage, Victim *victim, const Settings *settings,
+                      VictimReport *ret_report) {
+        int r = run_attack_once(attack, stage, victim, settings, ret_report);
+
+        if (r > 0)
+                r = run_attack_once(attack, stage, victim, settings, ret_report);
+        return r == 0 ? 0 : -1;
 }
 
 static const Attack *find(const char *name) {
@@ -192,6 +205,8 @@ static int run(Settings *settings, char **modes) {
                 return CANNOT_RUN;
         }
         unbound.bound_usec = 0;
+        if (setpriority(PRIO_PROCESS, 0, PRIO_MAX - 1) < 0)
+                (void)failed("cannot lower the priority");
         n_failed += run_attack(&quiet, &stage, victim, &unbound, &report) < 0;
         if (!settings->bound_given)
                 settings->bound_usec = BOUND_USEC + QUIET_MULTIPLE * report.p99_usec;

@@ -21,7 +21,13 @@ export class Framekeyctl {
                 const self = new Framekeyctl();
                 self.#process = spawn(
                         process.env.FRAMEKEYCTL,
-                        [verb, `--profile=${profile}`, `--key-file=${self.#keyFile(secret)}`, `--key-index=${index}`, ...args],
+                        [
+                                verb,
+                                `--profile=${profile}`,
+                                `--key-file=${self.#keyFile(secret)}`,
+                                `--key-index=${index}`,
+                                ...args,
+                        ],
                         { stdio: ['pipe', 'pipe', 'pipe'] });
                 self.#exit = new Promise((resolve) => {
                         self.#process.on('error', (error) => resolve(error.message));
@@ -62,8 +68,10 @@ export class Framekeyctl {
                         rtp_timestamp: timestamp,
                         payload_hex: Buffer.from(payload).toString('hex'),
                 });
-                const { verdict, key_index: index, step, payload_hex: hex } = reply;
-                return { verdict, index, step, ...(hex === undefined ? {} : { payload: new Uint8Array(Buffer.from(hex, 'hex')) }) };
+                const result = { verdict: reply.verdict, index: reply.key_index, step: reply.step };
+                if (reply.payload_hex !== undefined)
+                        result.payload = new Uint8Array(Buffer.from(reply.payload_hex, 'hex'));
+                return result;
         }
 
         encrypt(frame) {

@@ -6,6 +6,7 @@ TESTS += $(interop_tests)
 EXTRA_DIST += \
 	tests/interop/check.mjs \
 	tests/interop/common.sh \
+	tests/interop/exchange.mjs \
 	tests/interop/framekeyctl.mjs \
 	tests/interop/install-peers \
 	tests/interop/livekit.mjs \

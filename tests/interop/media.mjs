@@ -27,7 +27,8 @@ function encode(name) {
         const [file, args] = recipes[name];
         const dir = mkdtempSync(join(process.env.FRAMEKEYD_DIR ?? tmpdir(), 'media-'));
         try {
-                execFileSync('ffmpeg', ['-v', 'error', '-nostdin', ...args, join(dir, file)], { stdio: ['ignore', 2, 2] });
+                const all = ['-v', 'error', '-nostdin', ...args, join(dir, file)];
+                execFileSync('ffmpeg', all, { stdio: ['ignore', 2, 2] });
                 return readFileSync(join(dir, file));
         } finally {
                 rmSync(dir, { recursive: true });
@@ -107,14 +108,20 @@ function isKeyFrame(codec, bytes) {
         }
 }
 
+const unpack = {
+        opus: oggPackets,
+        vp8: ivfFrames,
+        vp9: ivfFrames,
+        h264: (bytes) => accessUnits(bytes, 'h264'),
+        h265: (bytes) => accessUnits(bytes, 'h265'),
+};
+
 // 'opus', 'vp8', 'vp9', 'h264', 'h264 slices', 'h265'
 export function makeFrames(name) {
         const codec = name.split(' ')[0];
         const media = codec === 'opus' ? 'audio' : 'video';
         const bytes = encode(name);
-        const payloads =
-                media === 'audio' ? oggPackets(bytes) : codec.startsWith('vp') ? ivfFrames(bytes) : accessUnits(bytes, codec);
-        const frames = payloads.map((payload, i) => ({
+        const frames = unpack[codec](bytes).map((payload, i) => ({
                 media,
                 codec,
                 ...(media === 'video' ? { type: isKeyFrame(codec, payload) ? 'key' : 'delta' } : {}),

@@ -60,7 +60,7 @@ class RTCTransformEvent extends Event {
 
 function makeGlobal() {
         Object.defineProperty(globalThis, 'crypto', {
-                value: { subtle, getRandomValues: (array) => webcrypto.getRandomValues(array), randomUUID: webcrypto.randomUUID },
+                value: { subtle, getRandomValues: (array) => webcrypto.getRandomValues(array) },
                 configurable: true,
                 writable: true,
         });
@@ -145,7 +145,10 @@ class Track {
                         globalThis.onrtctransform(
                                 new RTCTransformEvent({ readable, writable, options: { kind: operation, ...common } }));
                 else
-                        post({ kind: operation, data: { readableStream: readable, writableStream: writable, ...common } });
+                        post({
+                                kind: operation,
+                                data: { readableStream: readable, writableStream: writable, ...common },
+                        });
         }
 
         take(frame) {
@@ -165,7 +168,8 @@ class Track {
                 if (this.failed)
                         throw this.failed;
                 this.output = undefined;
-                this.marker = new frame.constructor({ data: new ArrayBuffer(0), timestamp: 0, type: 'delta', metadata: {} });
+                const empty = { data: new ArrayBuffer(0), timestamp: 0, type: 'delta', metadata: {} };
+                this.marker = new frame.constructor(empty);
                 const done = new Promise((resolve, reject) => {
                         this.settle = { resolve, reject };
                 });
@@ -185,7 +189,7 @@ async function passFrame(operation, frame) {
         if (!tracks.has(key) || tracks.get(key).failed)
                 tracks.set(key, new Track(operation, `track-${nTracks++}`, codec));
 
-        const data = frame.payload.buffer.slice(frame.payload.byteOffset, frame.payload.byteOffset + frame.payload.byteLength);
+        const data = Uint8Array.from(frame.payload).buffer;
         const metadata = { synchronizationSource: frame.ssrc };
         if (codec)
                 metadata.mimeType = `video/${codec.toUpperCase()}`;
@@ -213,14 +217,12 @@ let nRequests = 0;
 const requests = {
         async setKey({ secret, index }) {
                 const key = await importMaterial(secret);
-                post({
-                        kind: 'setKey',
-                        data: { ...workerData.keyFields, key, keyIndex: index, updateCurrentKeyIndex: true, isPublisher: true },
-                });
+                const how = { keyIndex: index, updateCurrentKeyIndex: true, isPublisher: true };
+                post({ kind: 'setKey', data: { ...workerData.keyFields, key, ...how } });
                 await settle();
         },
         async ratchet({ index }) {
-                post({ kind: 'ratchetRequest', data: { ...workerData.keyFields, keyIndex: index } });
+                post({ kind: 'ratchetRequest', data: { ...workerData.ratchetFields, keyIndex: index } });
                 await settle();
         },
         async setServerTrailer({ trailer }) {
@@ -240,7 +242,10 @@ const requests = {
         async decryptData({ payload, iv, keyIndex }) {
                 const uuid = `${nRequests++}`;
                 const answer = await postAndWait(
-                        { kind: 'decryptDataRequest', data: { ...workerData.identityFields, payload, iv, keyIndex, uuid } },
+                        {
+                                kind: 'decryptDataRequest',
+                                data: { ...workerData.identityFields, payload, iv, keyIndex, uuid },
+                        },
                         (m) => m.data?.uuid === uuid);
                 return answer.kind === 'error' ? {} : { payload: answer.data.payload };
         },
@@ -257,7 +262,9 @@ parentPort.on('message', async ({ id, name, args }) => {
         try {
                 const result = await requests[name](args);
                 // What the worker said meanwhile, without key objects and errors that cannot be sent as they are.
-                const said = messages.splice(0).map((m) => (m.kind === 'error' ? `error: ${m.data.error.message}` : m.kind));
+                const said = messages
+                        .splice(0)
+                        .map((m) => (m.kind === 'error' ? `error: ${m.data.error.message}` : m.kind));
                 parentPort.postMessage({ id, result, said });
         } catch (error) {
                 parentPort.postMessage({ id, error: error?.stack ?? String(error) });

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// Live peers: the E2EE workers of livekit-client and RealtimeKit as they come from their packages, behind one interface.
+// Live peers: the E2EE workers of livekit-client and RealtimeKit as their packages have them, behind one interface.
 //
 //   const peer = await Peer.start('livekit', { window: 8 });
 //   await peer.setKey('passphrase', 0);          a string is a passphrase, a Uint8Array a byte key
@@ -66,6 +66,7 @@ const products = {
                 },
                 identityFields: { participantIdentity: identity },
                 keyFields: { participantIdentity: identity },
+                ratchetFields: { participantIdentity: identity },
                 enable: [{ participantIdentity: identity }],
                 namesCodecs: true,
         }),
@@ -79,7 +80,8 @@ const products = {
                 identityFields: { participantId: identity },
                 // Without a participant: the publisher's key, and with a shared key everybody's. A ratchet by hand
                 // moves the publisher's key only, a participant's where it is named.
-                keyFields: options.ratchetsRemote ? { participantId: identity } : {},
+                keyFields: {},
+                ratchetFields: options.ratchetsRemote ? { participantId: identity } : {},
                 enable: [{}, { participantId: identity }],
                 namesCodecs: false,
         }),
@@ -91,7 +93,7 @@ export class Peer {
         #nRequests = 0;
         said = [];
 
-        // options: window, salt; sharedKey, failureTolerance, ringSize, keySize (livekit); ratchetsRemote (realtimekit);
+        // options: window, salt; livekit: sharedKey, failureTolerance, ringSize, keySize; realtimekit: ratchetsRemote;
         // transform: 'message' (streams by message, the default) or 'script' (RTCRtpScriptTransform).
         static async start(product, options = {}) {
                 const peer = new Peer();

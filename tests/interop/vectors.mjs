@@ -57,7 +57,7 @@ function receivers(product, file) {
         };
 }
 
-function checkResult(found, entry, input, what) {
+function checkResult(found, entry, input, what = entry.id) {
         switch (entry.reference_result ?? entry.result) {
         case 'dropped':
                 return nothing(found, what);
@@ -72,62 +72,68 @@ function checkResult(found, entry, input, what) {
         }
 }
 
+async function checkSession(product, file, session) {
+        const { kdf: id, step, key_index: index, ratchet_window: window } = session.receiver;
+        const { failure_tolerance: failureTolerance } = session.receiver;
+        const kdf = file.kdf.find((k) => k.id === id);
+        const peer = await receiver(product, kdf, { step, index, window, failureTolerance });
+        for (const [i, frame] of session.frames.entries()) {
+                const input = frame.encrypted_hex;
+                const found = await peer.decrypt(frameOf({ ...session, ...frame }, input));
+                checkResult(found, frame, input, `${session.id} frame ${i}`);
+        }
+        await peer.close();
+}
+
+async function checkPacket(pool, entry) {
+        const { kdf, step } = entry.receiver ?? entry.key;
+        const index = entry.receiver?.key_index ?? entry.key_index;
+        const peer = await pool.get(kdf, { step, index, window: entry.receiver?.ratchet_window });
+        const found = await peer.decryptData({
+                payload: bytes(entry.encrypted_hex),
+                iv: bytes(entry.iv_hex),
+                keyIndex: entry.key_index,
+        });
+        if (entry.reference_result === 'rejected')
+                nothing(found, entry.id);
+        else
+                equalBytes(found.payload, bytes(entry.plaintext_hex), entry.id);
+}
+
 export async function checkVectors(product, path) {
         const file = JSON.parse(readFileSync(path, 'utf8'));
         const pool = receivers(product, file);
+        const forKey = ({ key: { kdf, step }, key_index: index }) => pool.get(kdf, { step, index });
 
         await check(`the worker decrypts the ${file.frames.length} frames of the vectors`, async () => {
                 for (const entry of file.frames) {
-                        const peer = await pool.get(entry.key.kdf, { step: entry.key.step, index: entry.key_index });
-                        checkResult(await peer.decrypt(frameOf(entry, entry.encrypted_hex)), entry, entry.encrypted_hex, entry.id);
+                        const input = entry.encrypted_hex;
+                        checkResult(await (await forKey(entry)).decrypt(frameOf(entry, input)), entry, input);
                 }
         });
-        await check(`the worker refuses the ${file.encode_refusals.length} frames that cannot be encrypted`, async () => {
+        await check(`the worker refuses ${file.encode_refusals.length} frames as the vectors say`, async () => {
                 for (const entry of file.encode_refusals) {
-                        const peer = await pool.get(entry.key.kdf, { step: entry.key.step, index: entry.key_index });
-                        const sealed = await peer.encrypt(frameOf(entry, entry.plaintext_hex));
+                        const sealed = await (await forKey(entry)).encrypt(frameOf(entry, entry.plaintext_hex));
                         nothing(sealed, entry.id);
                         equal(Boolean(sealed.tornDown), true, `${entry.id}: torn down`);
                 }
         });
-        await check(`the worker treats the ${file.decrypt.length} received frames of the vectors as they say`, async () => {
+        await check(`the worker treats ${file.decrypt.length} received frames as the vectors say`, async () => {
                 for (const entry of file.decrypt) {
                         const [{ key_index: index, kdf, step }] = entry.keys;
                         const trailer = product === 'livekit' ? entry.server_trailer_hex : undefined;
                         const peer = await pool.get(kdf, { step, index, window: entry.ratchet_window, trailer });
-                        checkResult(await peer.decrypt(frameOf(entry, entry.input_hex)), entry, entry.input_hex, entry.id);
+                        checkResult(await peer.decrypt(frameOf(entry, entry.input_hex)), entry, entry.input_hex);
                 }
         });
-        await check(`the worker follows ratchets in the ${file.sessions.length} sessions of the vectors as they say`, async () => {
-                for (const session of file.sessions) {
-                        const { kdf: id, step, key_index: index, ratchet_window: window } = session.receiver;
-                        const { failure_tolerance: failureTolerance } = session.receiver;
-                        const kdf = file.kdf.find((k) => k.id === id);
-                        const peer = await receiver(product, kdf, { step, index, window, failureTolerance });
-                        for (const [i, frame] of session.frames.entries()) {
-                                const given = frameOf({ ...session, ...frame }, frame.encrypted_hex);
-                                checkResult(await peer.decrypt(given), frame, frame.encrypted_hex, `${session.id} frame ${i}`);
-                        }
-                        await peer.close();
-                }
+        await check(`the worker follows ratchets in ${file.sessions.length} sessions as the vectors say`, async () => {
+                for (const session of file.sessions)
+                        await checkSession(product, file, session);
         });
-        const packets = file.data_packets ?? [];
-        if (packets.length > 0)
-                await check(`the worker treats the ${packets.length} data packets of the vectors as they say`, async () => {
-                        for (const entry of packets) {
-                                const { kdf, step } = entry.receiver ?? entry.key;
-                                const index = entry.receiver?.key_index ?? entry.key_index;
-                                const peer = await pool.get(kdf, { step, index, window: entry.receiver?.ratchet_window });
-                                const found = await peer.decryptData({
-                                        payload: bytes(entry.encrypted_hex),
-                                        iv: bytes(entry.iv_hex),
-                                        keyIndex: entry.key_index,
-                                });
-                                if (entry.reference_result === 'rejected')
-                                        nothing(found, entry.id);
-                                else
-                                        equalBytes(found.payload, bytes(entry.plaintext_hex), entry.id);
-                        }
+        if (file.data_packets)
+                await check(`the worker treats ${file.data_packets.length} data packets as they say`, async () => {
+                        for (const entry of file.data_packets)
+                                await checkPacket(pool, entry);
                 });
         await pool.close();
 }
