@@ -6,5 +6,7 @@
 #pragma once
 
 #define HASH_NONFATAL_OOM 1
+/* The default hash falls through its switch labels, which clang refuses to overlook. */
+#define HASH_FUNCTION(key, len, value) HASH_OAT(key, len, value)
 #include <uthash.h>
 #include <utlist.h>

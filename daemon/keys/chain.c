@@ -12,7 +12,7 @@ struct Chain {
         uint32_t first;
         uint32_t n;
         uint32_t allocated;
-        bool deriving;
+        bool deriving[DERIVER_CLASSES];
         Schedule schedule;
         ChainStep *steps;
 };
@@ -146,10 +146,10 @@ ChainHandle *chain_handle_unref(ChainHandle *handle) {
         return NULL;
 }
 
-bool chain_deriving(const Chain *chain) {
-        return chain->deriving;
+bool chain_deriving(const Chain *chain, DeriverClass class) {
+        return chain->deriving[class];
 }
 
-void chain_set_deriving(Chain *chain, bool deriving) {
-        chain->deriving = deriving;
+void chain_set_deriving(Chain *chain, DeriverClass class, bool deriving) {
+        chain->deriving[class] = deriving;
 }

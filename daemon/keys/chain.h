@@ -14,6 +14,7 @@
 #pragma once
 
 #include "crypto/aead.h"
+#include "keys/deriver.h"
 #include "keys/schedule.h"
 
 /* Most steps a chain holds: the spread of participants on one shared key plus the window. */
@@ -50,6 +51,6 @@ int chain_handle(Chain *chain, uint32_t step, ChainHandle **ret);
 /* Takes NULL; returns NULL. */
 ChainHandle *chain_handle_unref(ChainHandle *handle);
 
-/* Whether a look-ahead job for this chain is on its way (kept here, set by the session). */
-bool chain_deriving(const Chain *chain);
-void chain_set_deriving(Chain *chain, bool deriving);
+/* Whether a look-ahead job of this class is on its way (kept here, set by the session). */
+bool chain_deriving(const Chain *chain, DeriverClass class);
+void chain_set_deriving(Chain *chain, DeriverClass class, bool deriving);

@@ -25,6 +25,7 @@ struct SessionJob {
         uint32_t index;
         uint32_t step; /* of the result */
         Chain *chain;  /* JOB_RATCHET, JOB_AHEAD; a reference */
+        DeriverClass class;
         Schedule schedule;
         SessionDone done;
         void *userdata;
@@ -52,7 +53,6 @@ static SessionJob *job_free(SessionJob *job) {
         free(job);
         return NULL;
 }
-DEFINE_CLEANUP(SessionJob, job_free)
 
 static void job_finish(SessionJob *job, int result, uint64_t generation, uint32_t step) {
         Session *session = job->session;
@@ -144,7 +144,7 @@ static void ahead_done(SessionJob *job) {
         Chain *chain = job->chain;
 
         session_lock(session);
-        chain_set_deriving(chain, false);
+        chain_set_deriving(chain, job->class, false);
         if (job_append(job) == 0) /* else the arena is full: stop looking ahead, a ratchet by hand says so */
                 session_look_ahead(session, job->index, chain);
         job->chain = chain_unref(chain);
@@ -272,17 +272,18 @@ static bool chain_spread(const Session *session, uint32_t index, const Chain *ch
         return used;
 }
 
-/* The very next step must be there when a sender takes it, also on a machine that has no idle time; but a derivation
- * that is slower than any peer's must not stand before other people's imports. */
+/* The next two steps must be there when a sender takes them, one frame a step, also on a machine that has no idle time;
+ * but a derivation that is slower than any peer's must not stand before other people's imports. */
 static DeriverClass ahead_class(const Chain *chain, uint32_t high) {
         const Schedule *schedule = chain_schedule(chain);
         bool cheap = schedule->kdf != SCHEDULE_PBKDF2 || schedule->iterations <= AHEAD_ITERATIONS_CHEAP;
 
-        return cheap && chain_end(chain) <= high + 1 ? DERIVER_AWAITED : DERIVER_AHEAD;
+        return cheap && chain_end(chain) <= high + 2 ? DERIVER_AWAITED : DERIVER_AHEAD;
 }
 
 void session_look_ahead(Session *session, uint32_t index, Chain *chain) {
         uint32_t low, high, wanted;
+        DeriverClass class;
         SessionJob *job;
 
         if (!chain_spread(session, index, chain, &low, &high))
@@ -290,19 +291,24 @@ void session_look_ahead(Session *session, uint32_t index, Chain *chain) {
         chain_forget_below(chain, low);
         /* At least one step, so that a sender's step never waits for a derivation. */
         wanted = high + 1 + MAX_OF(session->config.ratchet_window, 1u);
-        if (chain_deriving(chain) || chain_end(chain) >= wanted || chain_end(chain) - low >= CHAIN_STEPS_MAX)
+        class = ahead_class(chain, high);
+        /* A job of the idle class may have become urgent under way: then it is done again, and whichever ends second is
+         * dropped by job_append(). */
+        if (chain_deriving(chain, DERIVER_AWAITED) || chain_deriving(chain, class) || chain_end(chain) >= wanted ||
+            chain_end(chain) - low >= CHAIN_STEPS_MAX)
                 return;
 
         job = job_new(session, JOB_AHEAD, SESSION_SHARED, index, chain_schedule(chain));
         if (!job)
                 return; /* the next step or import tries again */
         job->chain = chain_ref(chain);
-        if (job_derive_next(job, ahead_class(chain, high)) < 0) {
+        job->class = class;
+        if (job_derive_next(job, class) < 0) {
                 chain_unref(chain);
                 job_free(job);
                 return;
         }
-        chain_set_deriving(chain, true);
+        chain_set_deriving(chain, class, true);
         job_link(job);
 }
 

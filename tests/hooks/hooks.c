@@ -48,8 +48,16 @@ void entropy_fill_ivs(uint8_t *ivs, size_t n) {
         Pins *p = framekeyd_pins_map();
 
         entropy_fill(ivs, n * 12);
-        for (size_t i = 0; p && i < n && atomic_load(&p->n_used) < atomic_load(&p->n_armed); i++)
-                memcpy(ivs + 12 * i, p->iv[atomic_fetch_add(&p->n_used, 1)], 12);
+        for (size_t i = 0; p && i < n; i++) {
+                uint32_t used = atomic_load(&p->n_used);
+
+                /* Two data threads may ask at once; nobody gets an IV twice, or one from behind the last. */
+                do {
+                        if (used >= atomic_load(&p->n_armed) || used >= PINS_MAX)
+                                return;
+                } while (!atomic_compare_exchange_weak(&p->n_used, &used, used + 1));
+                memcpy(ivs + 12 * i, p->iv[used], 12);
+        }
 }
 
 uint64_t clock_boottime_usec(void) {

@@ -3,6 +3,11 @@
 #include "keyplane-fixture.h"
 #include "runner.h"
 
+#include <dirent.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdio.h>
+
 /* A sender's daemon and a receiver's, both in this process, with the same shared passphrase. */
 typedef struct Call {
         Plane *plane;
@@ -259,6 +264,61 @@ START_TEST(frames_of_skipped_steps_open_for_the_grace_time) {
         ck_assert_int_eq(open_frame(&call, &late), FRAMEKEY_OK);
         clock_advance(3 * USEC_PER_SEC);
         ck_assert_int_eq(open_frame(&call, &sealed[2]), FRAMEKEY_VERDICT_FORGED);
+        call_end(&call);
+}
+END_TEST
+
+static sem_t frozen, thaw;
+
+static void freeze(int number) {
+        (void)sem_post(&frozen);
+        while (sem_wait(&thaw) < 0)
+                ;
+}
+
+/* Stops the thread of this name until thaw is posted: as good as a machine that never has idle time. */
+static void freeze_thread(const char *name) {
+        DIR *tasks = opendir("/proc/self/task");
+        struct dirent *task;
+        unsigned n = 0;
+
+        ck_assert_ptr_nonnull(tasks);
+        (void)sem_init(&frozen, 0, 0);
+        (void)sem_init(&thaw, 0, 0);
+        (void)signal(SIGUSR1, freeze);
+        while ((task = readdir(tasks))) {
+                char path[300], comm[32] = "";
+                FILE *file;
+
+                (void)snprintf(path, sizeof(path), "/proc/self/task/%s/comm", task->d_name);
+                file = fopen(path, "re");
+                if (!file)
+                        continue;
+                if (fgets(comm, sizeof(comm), file) && strncmp(comm, name, strlen(name)) == 0) {
+                        ck_assert_int_eq(tgkill(getpid(), (pid_t)strtol(task->d_name, NULL, 10), SIGUSR1), 0);
+                        n++;
+                }
+                (void)fclose(file);
+        }
+        (void)closedir(tasks);
+        ck_assert_uint_eq(n, 1);
+        while (sem_wait(&frozen) < 0)
+                ;
+}
+
+START_TEST(every_step_is_followed_on_a_machine_without_idle_time) {
+        Call call;
+
+        call_start(&call, 8);
+        freeze_thread("derive-ahead");
+        import(call.plane, call.sender, SESSION_SHARED, 0, "a passphrase", 0);
+        import(call.plane, call.receiver, SESSION_SHARED, 0, "a passphrase", 0);
+        settle_look_ahead(call.plane);
+        for (uint32_t step = 1; step <= 5; step++) {
+                ratchet(call.plane, call.sender, SESSION_SHARED, step);
+                follow(&call, step);
+        }
+        (void)sem_post(&thaw);
         call_end(&call);
 }
 END_TEST
@@ -550,8 +610,9 @@ RUN_TESTS("session", frame_passes_between_two_daemons_unchanged, no_key_means_no
           empty_frame_needs_no_key, every_flipped_bit_and_every_truncation_is_refused_by_name,
           bogus_frames_never_latch_and_change_no_step, trials_are_rationed_and_come_back,
           window_is_as_many_steps_as_it_says, previous_key_opens_late_frames_for_the_grace_time,
-          frames_of_skipped_steps_open_for_the_grace_time, import_at_a_step_is_the_key_after_that_many_ratchets,
-          following_a_peer_does_not_drag_our_own_sending_key, two_senders_of_one_key_may_stand_at_different_steps,
+          frames_of_skipped_steps_open_for_the_grace_time, every_step_is_followed_on_a_machine_without_idle_time,
+          import_at_a_step_is_the_key_after_that_many_ratchets, following_a_peer_does_not_drag_our_own_sending_key,
+          two_senders_of_one_key_may_stand_at_different_steps,
           replay_is_refused_also_on_a_new_channel_and_after_a_key_came_again,
           a_recorder_beside_a_player_sees_no_replays, rotation_uses_the_new_index_after_activation,
           retired_key_is_too_old_and_a_stranger_index_unknown, a_participant_that_left_is_refused,

@@ -37,6 +37,32 @@ void case_failed(const json_t *entry, const char *what, const char *format, ...)
         (void)putchar('\n');
 }
 
+/* Long ones from the first difference on. */
+static void print_bytes(const char *label, const uint8_t *bytes, size_t len, size_t from) {
+        (void)printf(", %s %zu bytes%s", label, len, len > 0 ? " " : "");
+        if (from > 0)
+                (void)printf("...[%zu]", from);
+        for (size_t i = from; i < len && i < from + 48; i++)
+                (void)printf("%02x", bytes[i]);
+        (void)printf("%s", len > from + 48 ? "..." : "");
+}
+
+void case_differs(const json_t *entry, const char *what, const Bytes *expected, int verdict, const uint8_t *got,
+                  size_t got_len) {
+        size_t from = 0;
+
+        n_failed++;
+        (void)printf("FAIL %s %s: verdict %s", case_id(entry), what, framekey_verdict_name(verdict));
+        if (!framekey_verdict_delivers(verdict))
+                got_len = 0;
+        while (from < got_len && from < expected->len && got[from] == expected->data[from])
+                from++;
+        from = from > 8 ? from - 8 : 0;
+        print_bytes("expected", expected->data, expected->len, from);
+        print_bytes("got", got, got_len, from);
+        (void)putchar('\n');
+}
+
 static int nibble(char c) {
         if (c >= '0' && c <= '9')
                 return c - '0';

@@ -3,6 +3,7 @@
 #include "tests/vectors/vectors.h"
 
 #include <errno.h>
+#include <gcrypt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,55 +99,96 @@ static bool open_or_fail(Call *call, const json_t *entry, const char *what, uint
 
 /* ---- kdf ---- */
 
+#define KDF_INDEX 3u
+
 static const uint8_t kdf_text[] = "Sealed by one side and opened by the other";
 
-/* What the daemon seals, the runner opens, and the other way round: the derived key is the vector's. */
-static void run_kdf_step(const json_t *kdf, uint32_t step) {
-        json_t *attributes = json_pack("{s:s, s:s}", "media", "audio", "codec", "opus");
-        const CallKey key = { .kdf = kdf, .step = step, .index = 3 };
-        Bytes plain = { .data = (uint8_t *)kdf_text, .len = sizeof(kdf_text) }, aes = kdf_key(kdf, step), own = { 0 };
-        char what[64];
-        uint8_t opened[sizeof(kdf_text)];
-        Output sealed = { 0 }, back = { 0 };
-        Call call;
+/* What the daemon seals, the runner opens with the vector's key, and the other way round. NULL or what is wrong. */
+static const char *check_kdf_key(Call *call, const json_t *attributes, const Bytes *aes) {
+        Bytes plain = { .data = (uint8_t *)kdf_text, .len = sizeof(kdf_text) };
+        uint8_t opened[sizeof(kdf_text)], own_frame[sizeof(kdf_text) + 30];
+        Bytes own = { .data = own_frame, .len = sizeof(own_frame) };
+        uint8_t *own_end = own_frame + sizeof(own_frame) - 14;
+        Output sealed = encrypt(call, attributes, &plain), back;
+        bool good = sealed.verdict == 0 && sealed.len == sizeof(own_frame);
 
-        (void)snprintf(what, sizeof(what), "kdf step %u", step);
-        if (!open_or_fail(&call, kdf, what, 0, "", &key, 1))
-                goto out;
-        sealed = encrypt(&call, attributes, &plain);
-        if (sealed.verdict != 0 || sealed.len != plain.len + 30 || sealed.data[sealed.len - 1] != 3 ||
-            !gcm_open(&aes, sealed.data + sealed.len - 14, sealed.data, 1, sealed.data + 1, sealed.len - 15, opened) ||
-            memcmp(opened, kdf_text + 1, plain.len - 1) != 0) {
-                case_failed(kdf, what, "what the daemon sealed does not open with the vector's key (%s)",
-                            framekey_verdict_name(sealed.verdict));
-                goto out;
+        if (good) {
+                const uint8_t *end = sealed.data + sealed.len - 14;
+
+                good = end[12] == 12 && end[13] == KDF_INDEX &&
+                       gcm_open(aes, end, sealed.data, 1, sealed.data + 1, sealed.len - 15, opened) &&
+                       memcmp(opened, kdf_text + 1, plain.len - 1) == 0;
         }
+        free(sealed.data);
+        if (!good)
+                return "what the daemon sealed does not open with the vector's key";
 
-        own.len = plain.len + 30;
-        own.data = malloc(own.len);
-        own.data[0] = kdf_text[0];
-        memcpy(own.data + own.len - 14, "twelve bytes\x0c\x03", 14);
-        gcm_seal(&aes, own.data + own.len - 14, own.data, 1, kdf_text + 1, plain.len - 1, own.data + 1);
-        back = decrypt(&call, attributes, &own);
-        if (back.verdict != 0 || !same(&plain, back.data, back.len))
-                case_failed(kdf, what, "the daemon does not open what the vector's key sealed: %s",
-                            framekey_verdict_name(back.verdict));
+        own_frame[0] = kdf_text[0];
+        /* Another IV each time: a second frame with the same one would be a replay. */
+        gcry_create_nonce(own_end, 12);
+        own_end[12] = 12;
+        own_end[13] = KDF_INDEX;
+        gcm_seal(aes, own_end, own_frame, 1, kdf_text + 1, plain.len - 1, own_frame + 1);
+        back = decrypt(call, attributes, &own);
+        good = back.verdict == 0 && same(&plain, back.data, back.len);
+        free(back.data);
+        return good ? NULL : "the daemon does not open what the vector's key sealed";
+}
+
+static void check_kdf_step(Call *call, const json_t *kdf, uint32_t step, const char *what) {
+        json_t *attributes = json_pack("{s:s, s:s}", "media", "audio", "codec", "opus");
+        Bytes aes = kdf_key(kdf, step);
+        const char *problem = aes.len > 0 ? check_kdf_key(call, attributes, &aes) : "the file has no key of this step";
+
+        if (problem)
+                case_failed(kdf, what, "%s", problem);
         else
                 case_passed(kdf, what);
-out:
-        call_close(&call);
-        json_decref(attributes);
         bytes_free(&aes);
-        bytes_free(&own);
-        free(sealed.data);
-        free(back.data);
+        json_decref(attributes);
+}
+
+/* Imported at this step. */
+static void run_kdf_import(const json_t *kdf, uint32_t step) {
+        const CallKey key = { .kdf = kdf, .step = step, .index = KDF_INDEX };
+        char what[64];
+        Call call;
+
+        (void)snprintf(what, sizeof(what), "import at step %u", step);
+        if (!open_or_fail(&call, kdf, what, 0, "", &key, 1))
+                return;
+        check_kdf_step(&call, kdf, step, what);
+        call_close(&call);
+}
+
+/* Imported at step 0 and ratcheted up the chain; without a window the receiver is moved too. */
+static void run_kdf_ratchet(const json_t *kdf) {
+        const CallKey key = { .kdf = kdf, .index = KDF_INDEX };
+        size_t n_steps = json_array_size(json_object_get(kdf, "chain"));
+        char what[64];
+        Call call;
+
+        if (!open_or_fail(&call, kdf, "ratchet", 0, "", &key, 1))
+                return;
+        for (uint32_t step = 1; step < n_steps; step++) {
+                uint32_t reached = 0;
+                int r = framekey_session_ratchet(call.session, NULL, KDF_INDEX, &reached);
+
+                (void)snprintf(what, sizeof(what), "ratchet to step %u", step);
+                if (r < 0 || reached != step)
+                        case_failed(kdf, what, "reached step %u: %s", reached, framekey_client_error(client));
+                else
+                        check_kdf_step(&call, kdf, step, what);
+        }
+        call_close(&call);
 }
 
 static void run_kdf(const json_t *kdf) {
         const json_t *step;
         size_t i;
 
-        json_array_foreach(json_object_get(kdf, "chain"), i, step) run_kdf_step(kdf, field_number(step, "step", 0));
+        json_array_foreach(json_object_get(kdf, "chain"), i, step) run_kdf_import(kdf, field_number(step, "step", 0));
+        run_kdf_ratchet(kdf);
 }
 
 /* ---- frames ---- */
@@ -166,14 +208,12 @@ static void check_frame(Call *call, const json_t *entry, const Bytes *plain, con
                 else
                         case_failed(entry, "frame", "an empty frame got %s", framekey_verdict_name(sealed.verdict));
         } else if (sealed.verdict != 0 || !same(expected, sealed.data, sealed.len))
-                case_failed(entry, "frame", "encrypted: %s, %zu bytes, expected %zu others",
-                            framekey_verdict_name(sealed.verdict), sealed.len, expected->len);
+                case_differs(entry, "frame, encrypted", expected, sealed.verdict, sealed.data, sealed.len);
         else {
                 sealed_bytes = (Bytes){ .data = sealed.data, .len = sealed.len };
                 back = decrypt(call, entry, &sealed_bytes);
                 if (back.verdict != 0 || !same(&decrypted, back.data, back.len))
-                        case_failed(entry, "frame", "decrypted again: %s, %zu bytes, expected %zu",
-                                    framekey_verdict_name(back.verdict), back.len, decrypted.len);
+                        case_differs(entry, "frame, decrypted again", &decrypted, back.verdict, back.data, back.len);
                 else
                         case_passed(entry, "frame");
         }
@@ -235,8 +275,7 @@ static void check_decrypt(const json_t *entry, const Bytes *input, const Output 
         if (good)
                 case_passed(entry, "decrypt");
         else
-                case_failed(entry, "decrypt", "%s: got %s and %zu bytes, reference %s", field_text(entry, "case"),
-                            framekey_verdict_name(out->verdict), out->len, field_text(entry, "reference_result"));
+                case_differs(entry, field_text(entry, "case"), &expected, out->verdict, out->data, out->len);
         bytes_free(&expected);
 }
 
@@ -354,10 +393,9 @@ static void check_packet(Call *call, const json_t *entry) {
                                                iv.len, index, back.data, back.capacity, &back.len, DEADLINE_USEC);
         if (sealed.verdict != 0 || !same(&expected, sealed.data, sealed.len) || got_index != index ||
             memcmp(got_iv, iv.data, iv.len) != 0)
-                case_failed(entry, "packet", "encrypted: %s, %zu bytes", framekey_verdict_name(sealed.verdict),
-                            sealed.len);
+                case_differs(entry, "packet, encrypted", &expected, sealed.verdict, sealed.data, sealed.len);
         else if (back.verdict != 0 || !same(&plain, back.data, back.len))
-                case_failed(entry, "packet", "decrypted: %s, %zu bytes", framekey_verdict_name(back.verdict), back.len);
+                case_differs(entry, "packet, decrypted", &plain, back.verdict, back.data, back.len);
         else
                 case_passed(entry, "packet");
         json_decref(attributes);
@@ -422,20 +460,33 @@ static void run_packet(const json_t *entry) {
         call_close(&call);
 }
 
+static const struct {
+        const char *name;
+        void (*run)(const json_t *entry);
+} arrays[] = {
+        { "kdf", run_kdf },         { "frames", run_frame },     { "encode_refusals", run_refusal },
+        { "decrypt", run_decrypt }, { "sessions", run_session }, { "data_packets", run_packet },
+};
+
+/* An array that nobody knows how to run. */
+static void run_unknown(const json_t *entry) {
+        case_failed(entry, "unknown array", "there is no code that runs this case");
+}
+
 void run_trailer_file(framekey_client *on, const json_t *vectors) {
-        static const struct {
-                const char *array;
-                void (*run)(const json_t *entry);
-        } arrays[] = {
-                { "kdf", run_kdf },         { "frames", run_frame },     { "encode_refusals", run_refusal },
-                { "decrypt", run_decrypt }, { "sessions", run_session }, { "data_packets", run_packet },
-        };
-        const json_t *entry;
+        const json_t *value, *entry;
+        const char *name;
         size_t i;
 
         client = on;
         file = vectors;
         format = field_text(vectors, "format");
-        for (size_t a = 0; a < sizeof(arrays) / sizeof(*arrays); a++)
-                json_array_foreach(json_object_get(vectors, arrays[a].array), i, entry) arrays[a].run(entry);
+        json_object_foreach((json_t *)vectors, name, value) {
+                void (*run)(const json_t *) = run_unknown;
+
+                for (size_t a = 0; a < sizeof(arrays) / sizeof(*arrays); a++)
+                        if (strcmp(arrays[a].name, name) == 0)
+                                run = arrays[a].run;
+                json_array_foreach(value, i, entry) run(entry);
+        }
 }

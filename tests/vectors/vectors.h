@@ -27,6 +27,9 @@ void bytes_free(Bytes *bytes);
 const char *field_text(const json_t *object, const char *name);
 uint32_t field_number(const json_t *object, const char *name, uint32_t fallback);
 bool field_is(const json_t *object, const char *name, const char *value);
+/* Ends the case in hand: other bytes, or another verdict, than expected. Shows both, `got` only if it was delivered. */
+void case_differs(const json_t *entry, const char *what, const Bytes *expected, int verdict, const uint8_t *got,
+                  size_t got_len);
 /* The kdf[] entry of this id, NULL if there is none. */
 const json_t *kdf_find(const json_t *file, const char *id);
 /* The AES key at a step of a kdf[] entry. */
