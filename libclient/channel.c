@@ -3,8 +3,8 @@
  * A channel: its life, and frames that are submitted and reaped.
  *
  * One mutex a channel; every public call takes it, except the readers of the stream table. The
- * wake-up pipe has one reader, this library, but two kinds of sleepers: a blocking call inside, and
- * the application's poll(). A blocking call may take bytes out of the pipe and completions out of
+ * wake-up socket has one reader, this library, but two kinds of sleepers: a blocking call inside, and
+ * the application's poll(). A blocking call may take bytes out of the socket and completions out of
  * the ring that the poller waits for; it then rings the poller through an eventfd of ours.
  */
 #include <errno.h>

@@ -21,7 +21,7 @@ struct framekey_channel {
         SlotTable slots;
         uint64_t serial; /* of the next use of a slot */
         bool reap_waits; /* framekey_reap() said 0 last: the next completion must make poll_fd readable */
-        int poll_fd;     /* epoll over the wake-up pipe and kick_fd; -EBADF until somebody asks for it */
+        int poll_fd;     /* epoll over the wake-up socket and kick_fd; -EBADF until somebody asks for it */
         int kick_fd;     /* eventfd: a blocking call took somebody else's completions out of the ring */
         bool kicked;
 };

@@ -170,7 +170,7 @@ struct framekey_result {
 
 /**
  * Takes over a channel from its descriptors, in the order of OpenChannel's reply: request region,
- * response region, doorbell (eventfd), wake-up (pipe, read end).
+ * response region, doorbell (eventfd), wake-up (socket, to be read only).
  * The descriptors are duplicated; the caller still owns and closes the ones it passed.
  * Returns 0; -EINVAL n_fds is not 4; -EPROTO these are not a channel's descriptors, or of another
  * version of the daemon; -EPIPE the channel is closed already; -ENOMEM, -EMFILE.

@@ -105,10 +105,10 @@ static int open_doorbells(Link *link, const int *fds) {
         link->wakeup = dup_fd(fds[FD_WAKEUP]);
         if (link->wakeup < 0)
                 return link->wakeup;
-        if (fstat(link->wakeup, &st) < 0 || !S_ISFIFO(st.st_mode))
+        if (fstat(link->wakeup, &st) < 0 || !S_ISSOCK(st.st_mode))
                 return -EPROTO;
         flags = fcntl(link->wakeup, F_GETFL);
-        if (flags < 0 || (flags & O_ACCMODE) != O_RDONLY)
+        if (flags < 0)
                 return -EPROTO;
         if (!(flags & O_NONBLOCK) && fcntl(link->wakeup, F_SETFL, flags | O_NONBLOCK) < 0)
                 return -errno;

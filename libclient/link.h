@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The library's end of a channel: the two mapped regions, the indices, the doorbell and the
- * wake-up pipe. The only code of the library that touches an index in shared memory.
+ * wake-up socket. The only code of the library that touches an index in shared memory.
  *
  * It believes the daemon, but not the descriptors it is given: their sizes and seals are checked,
  * so that no later access can fault. Not thread-safe: the channel's lock is held, except for
@@ -31,8 +31,8 @@ typedef struct Link {
         uint32_t published; /* master of submit_index */
         uint32_t popped;    /* master of completion_consumed */
         uint32_t inherited; /* completions that are still to come for a former holder */
-        bool rings;         /* a wake-up was asked for: the pipe may hold bytes */
-        bool hung_up;       /* the daemon's end of the pipe is gone */
+        bool rings;         /* a wake-up was asked for: the socket may hold bytes */
+        bool hung_up;       /* the daemon's end of the socket is gone */
 } Link;
 
 /* Takes duplicates of the four descriptors of OpenChannel. Zeroed `link`. 0; -EPROTO they are no channel; -EPIPE it
@@ -69,7 +69,7 @@ void link_spin(const Link *link);
 bool link_pop(Link *link, struct framekey_abi_completion *ret);
 /* Asks for a wake-up by the next completion. True: none has come meanwhile, the caller may sleep. */
 bool link_rest(Link *link);
-/* Takes the wake-ups out of the pipe. Before link_rest(), never between it and the sleep. */
+/* Takes the wake-ups out of the socket. Before link_rest(), never between it and the sleep. */
 void link_drain(Link *link);
 /* Sleeps until a wake-up, the end of the daemon, or `deadline_nsec` (CLOCK_MONOTONIC); drains. 0; -ETIMEDOUT. */
 int link_wait(Link *link, uint64_t deadline_nsec);

@@ -111,7 +111,8 @@ TurnOutcome channel_turn(Channel *channel, const TurnScratch *scratch) {
                                       &result);
                 complete(channel, &request, &result, scratch->out);
 
-                bytes += result.len + 1024;
+                /* A refused frame costs as much as a good one. */
+                bytes += (r == 0 ? request.frame_len : 0) + 1024;
                 if (bytes >= TURN_CLOCK_BYTES) {
                         bytes = 0;
                         if (clock_boottime_usec() - start > TURN_USEC)

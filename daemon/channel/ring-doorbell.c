@@ -4,10 +4,10 @@
 
 #include <fcntl.h>
 #include <sys/eventfd.h>
-#include <sys/ioctl.h>
+#include <sys/socket.h>
 
-/* Hints between two looks at how many lie unread: rare enough to cost nothing, and fewer than fit a page. */
-#define HINTS_UNLOOKED 1024u
+/* The kernel raises this to its minimum, which a handful of hints fill: the client has not looked since the first. */
+#define WAKEUP_BUFFER 1
 
 int doorbell_new(int *ret_fd, int *ret_client_fd) {
         _cleanup_close_ int fd = -EBADF;
@@ -24,31 +24,26 @@ int doorbell_new(int *ret_fd, int *ret_client_fd) {
         return 0;
 }
 
-int wakeup_new(Wakeup *ret, int *ret_client_fd) {
-        int ends[2];
+int wakeup_new(int *ret_fd, int *ret_client_fd) {
+        _cleanup_close_ int fd = -EBADF, client_fd = -EBADF;
+        int pair[2], size = WAKEUP_BUFFER;
 
-        if (pipe2(ends, O_NONBLOCK | O_CLOEXEC) < 0)
+        /* A stream, so that one read() takes all hints. */
+        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
                 return -errno;
-        *ret = (Wakeup){ .fd = ends[1] };
-        *ret_client_fd = ends[0];
+        fd = pair[0];
+        client_fd = pair[1];
+        if (setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)) < 0)
+                return -errno;
+        /* No way in: the client cannot make us keep its bytes or descriptors. */
+        if (shutdown(fd, SHUT_RD) < 0)
+                return -errno;
+        *ret_fd = take_fd(&fd);
+        *ret_client_fd = take_fd(&client_fd);
         return 0;
 }
 
-void wakeup_deinit(Wakeup *wakeup) {
-        wakeup->fd = close_fd(wakeup->fd);
-}
-
-void wakeup_ring(Wakeup *wakeup) {
-        int unread = 0;
-
-        /* A client may grow its pipe to a megabyte and never read; it shall not have us fill that. One unread hint is
-         * as good as many: the client has yet to take it out and to look at the ring after that. */
-        if (wakeup->full || ++wakeup->n_hints % HINTS_UNLOOKED == 0) {
-                wakeup->full = ioctl(wakeup->fd, FIONREAD, &unread) == 0 && unread > 0;
-                if (wakeup->full)
-                        return;
-        }
-        /* EAGAIN: shrunk and full, so rung already. EPIPE: the client is gone. Nothing else can be done about either.
-         */
-        (void)!write(wakeup->fd, "", 1);
+void wakeup_ring(int wakeup_fd) {
+        /* EAGAIN: full, so rung already. EPIPE: the client is gone. Nothing else can be done about either. */
+        (void)send(wakeup_fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 }

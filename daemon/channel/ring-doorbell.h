@@ -5,30 +5,24 @@
  *   doorbell  an eventfd. Both sides hold the same open file description, so the client owns its
  *             O_NONBLOCK and its counter: the daemon neither reads nor writes it (it could sleep for
  *             ever), but watches for edges.
- *   wake-up   a pipe. The write end is the daemon's alone, with a description and an O_NONBLOCK of its
- *             own; the read end is the client's pollable descriptor. When its last copy closes, the
- *             write end polls EPOLLERR.
+ *   wake-up   a socket pair whose one end only the daemon holds, shut for reading. The other end is the
+ *             client's pollable descriptor; when its last copy closes, ours polls EPOLLHUP. Not a
+ *             pipe: who reads a pipe holds its lock while the kernel copies to his buffer, and if
+ *             that lies in a file of a FUSE server, or under userfaultfd, that never answers, the
+ *             next write() sleeps for ever, O_NONBLOCK and RWF_NOWAIT notwithstanding. A socket's
+ *             sender takes no lock that a receiver holds while it copies.
  */
 #pragma once
 
 #include "util/util.h"
 
-/* Kernel memory that a wake-up can cost, whatever the client does to its end: a page, and the buffer
- * table of a pipe grown to its limit for the unprivileged. */
+/* Kernel memory that a wake-up can cost: the buffers of both ends at their smallest, generously. */
 #define WAKEUP_COST 16384u
-
-typedef struct Wakeup {
-        int fd; /* write end */
-        uint32_t n_hints;
-        bool full; /* enough hints lie unread: look before adding more */
-} Wakeup;
 
 /* Gives both copies of the descriptor. 0; -ENOMEM; -EMFILE, -ENFILE. */
 int doorbell_new(int *ret_fd, int *ret_client_fd);
 
 /* 0; -ENOMEM; -EMFILE, -ENFILE. */
-int wakeup_new(Wakeup *ret, int *ret_client_fd);
-void wakeup_deinit(Wakeup *wakeup);
-/* Makes the client's end readable if it is not. Does nothing once that is closed. The process must ignore SIGPIPE:
- * pipes have no MSG_NOSIGNAL. */
-void wakeup_ring(Wakeup *wakeup);
+int wakeup_new(int *ret_fd, int *ret_client_fd);
+/* Makes the client's end readable if it is not. Does nothing once that is closed. */
+void wakeup_ring(int wakeup_fd);

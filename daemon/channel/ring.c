@@ -8,7 +8,7 @@
  *                    Its size is sealed, so touching it cannot raise SIGBUS.
  *   response region  nothing is read back from it: indices, layout and generations have private
  *                    masters in struct Ring and are only mirrored there.
- *   doorbells        ring-doorbell.h tells why the one is never read and the other is a pipe.
+ *   doorbells        ring-doorbell.h tells why the one is never read and the other is a socket.
  *
  *   index (free-running)          writer   here
  *   submit_index                  client   `submitted`: last value seen, may only grow
@@ -84,7 +84,7 @@ struct Ring {
         bool closed;
 
         int doorbell_fd;
-        Wakeup wakeup;
+        int wakeup_fd;
 };
 
 /* ---- layout ---- */
@@ -222,7 +222,7 @@ static int ring_init(Ring *ring, const RingConfig *config, uint32_t first_index,
         r = doorbell_new(&ring->doorbell_fd, &doorbell);
         if (r < 0)
                 return r;
-        r = wakeup_new(&ring->wakeup, &wakeup);
+        r = wakeup_new(&ring->wakeup_fd, &wakeup);
         if (r < 0)
                 return r;
 
@@ -242,7 +242,7 @@ int ring_new_at(Ring **ret, const RingConfig *config, uint32_t first_index, Ring
 
         if (!ring)
                 return -ENOMEM;
-        *ring = (Ring){ .doorbell_fd = -EBADF, .wakeup = { .fd = -EBADF } };
+        *ring = (Ring){ .doorbell_fd = -EBADF, .wakeup_fd = -EBADF };
         r = ring_init(ring, config, first_index, ret_fds);
         if (r < 0) {
                 ring_free(ring);
@@ -264,7 +264,7 @@ Ring *ring_free(Ring *ring) {
         region_free(ring->response, ring->layout.response_size);
         region_free(ring->request, ring->layout.request_size);
         ring->doorbell_fd = close_fd(ring->doorbell_fd);
-        wakeup_deinit(&ring->wakeup);
+        ring->wakeup_fd = close_fd(ring->wakeup_fd);
         free(ring->slots);
         free(ring->stream_generations);
         free(ring);
@@ -281,7 +281,7 @@ int ring_doorbell_fd(const Ring *ring) {
 }
 
 int ring_wakeup_fd(const Ring *ring) {
-        return ring->wakeup.fd;
+        return ring->wakeup_fd;
 }
 
 /* ---- indices ---- */
@@ -538,7 +538,7 @@ void ring_publish(Ring *ring) {
         want = __atomic_load_n(&ring->request->reap.completion_want, __ATOMIC_SEQ_CST);
         /* Whatever the client wrote there, it gets at most one hint for one publishing. */
         if (FRAMEKEY_ABI_PASSES(want, before, ring->published))
-                wakeup_ring(&ring->wakeup);
+                wakeup_ring(ring->wakeup_fd);
 }
 
 /* ---- state ---- */
@@ -579,5 +579,5 @@ void ring_close(Ring *ring, RingClosed why) {
         /* Release: completions published before must be seen by whoever sees the channel closed; else it would take
          * answered frames for lost. */
         __atomic_store_n(&ring->response->state.state, (uint32_t)why, __ATOMIC_RELEASE);
-        wakeup_ring(&ring->wakeup);
+        wakeup_ring(ring->wakeup_fd);
 }

@@ -33,7 +33,7 @@ typedef struct RingFds {
         int request;
         int response; /* read-only description */
         int doorbell; /* eventfd; the daemon never reads or writes it */
-        int wakeup;   /* read end of a pipe whose write end only the daemon holds */
+        int wakeup;   /* a socket whose other end only the daemon holds; to be read only */
 } RingFds;
 
 typedef enum RingOutcome {
@@ -98,14 +98,15 @@ int ring_new(Ring **ret, const RingConfig *config, RingFds *ret_fds);
 /* Marks the channel closed if it is not yet, wakes the client, unmaps. Takes NULL; returns NULL. */
 Ring *ring_free(Ring *ring);
 DEFINE_CLEANUP(Ring, ring_free)
-/* Bytes of both regions when every page is in use, and of the pipe: what a quota counts. 0 if ring_new() would refuse.
+/* Bytes of both regions when every page is in use, and of the wake-up: what a quota counts. 0 if ring_new() would
+ * refuse.
  */
 uint64_t ring_size(const RingConfig *config);
 
 /* To watch with EPOLLIN | EPOLLET. The client holds the same description, so closing ours does not end the watch:
  * EPOLL_CTL_DEL before ring_free(). */
 int ring_doorbell_fd(const Ring *ring);
-/* To watch for EPOLLERR: the last holder of the client's end is gone. */
+/* To watch for EPOLLHUP: the last holder of the client's end is gone. */
 int ring_wakeup_fd(const Ring *ring);
 
 /* Takes one request: descriptor and payload are copied to `scratch` (RING_SCRATCH_SIZE bytes, private).
@@ -115,8 +116,7 @@ int ring_fetch(Ring *ring, uint8_t *scratch, RingRequest *ret_request);
 /* Writes the completion of the request fetched last, and its payload, completion->frame_len <= out_max
  * bytes; `payload` may be NULL with 0 bytes. Not visible to the client before ring_publish(). */
 void ring_complete(Ring *ring, const RingRequest *request, const RingCompletion *completion, const uint8_t *payload);
-/* Makes completions visible and rings the client if it asked to be woken. Cheap if there are none. This, ring_close()
- * and ring_free() write into a pipe: the process ignores SIGPIPE. */
+/* Makes completions visible and rings the client if it asked to be woken. Cheap if there are none. */
 void ring_publish(Ring *ring);
 /* Asks for the doorbell. True: nothing was submitted meanwhile, the thread may sleep. False: go on fetching. */
 bool ring_rest(Ring *ring);

@@ -26,7 +26,7 @@ typedef struct Seat {
 
 typedef enum EventKind {
         EVENT_DOORBELL,
-        EVENT_WAKEUP_PIPE,
+        EVENT_WAKEUP,
         EVENT_COMMAND,
 } EventKind;
 
@@ -120,8 +120,8 @@ static int add(DataThread *t, Channel *channel) {
                                       .data.u64 = pack(i, t->seats[i].use, EVENT_DOORBELL) };
         if (epoll_ctl(t->epoll_fd, EPOLL_CTL_ADD, channel_doorbell_fd(channel), &event) < 0)
                 return -errno;
-        /* EPOLLERR needs no asking for; it comes when the last reader is gone. */
-        event = (struct epoll_event){ .events = EPOLLET, .data.u64 = pack(i, t->seats[i].use, EVENT_WAKEUP_PIPE) };
+        /* EPOLLHUP needs no asking for; it comes when the last holder of the other end is gone. */
+        event = (struct epoll_event){ .events = EPOLLET, .data.u64 = pack(i, t->seats[i].use, EVENT_WAKEUP) };
         if (epoll_ctl(t->epoll_fd, EPOLL_CTL_ADD, channel_wakeup_fd(channel), &event) < 0) {
                 r = -errno;
                 (void)epoll_ctl(t->epoll_fd, EPOLL_CTL_DEL, channel_doorbell_fd(channel), NULL);
@@ -192,7 +192,7 @@ static bool handle(DataThread *t, const struct epoll_event *event) {
         seat = &t->seats[i];
         if (!seat->channel || seat->use != use)
                 return true;
-        if (kind == EVENT_WAKEUP_PIPE)
+        if (kind == EVENT_WAKEUP)
                 dismiss(t, seat, CHANNEL_GONE_CLIENT);
         else
                 set_hot(t, seat, true);

@@ -129,7 +129,7 @@ static int misuse_wakeup(Stage *stage) {
                 r = raw_open(&raw, stage->session);
                 for (unsigned i = 0; r == 0 && i < 3; i++) {
                         if (sizes[i] > 0)
-                                (void)fcntl(raw.fds[RAW_WAKEUP], F_SETPIPE_SZ, sizes[i]);
+                                (void)setsockopt(raw.fds[RAW_WAKEUP], SOL_SOCKET, SO_RCVBUF, &sizes[i], sizeof(int));
                         (void)fcntl(raw.fds[RAW_WAKEUP], F_SETFL, i % 2 ? O_NONBLOCK : 0);
                         r = leave_hints(stage, &raw);
                 }

@@ -18,7 +18,7 @@ tests_unit_test_ring_LDADD = libkeyplane.la $(CHECK_LIBS)
 
 tests_unit_test_ring_doorbell_SOURCES = tests/unit/test-ring-doorbell.c
 tests_unit_test_ring_doorbell_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
-tests_unit_test_ring_doorbell_LDADD = libkeyplane.la $(CHECK_LIBS)
+tests_unit_test_ring_doorbell_LDADD = libkeyplane.la $(CHECK_LIBS) -lpthread
 
 tests_unit_test_ring_lies_SOURCES = tests/unit/test-ring-lies.c
 tests_unit_test_ring_lies_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)

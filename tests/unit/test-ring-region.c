@@ -54,7 +54,7 @@ START_TEST(both_regions_are_sealed_and_of_their_kind) {
                                  SEALS | (same_uid ? F_SEAL_FUTURE_WRITE : 0));
                 ck_assert_int_eq(fcntl(client.fds.request, F_GETFL) & O_ACCMODE, O_RDWR);
                 ck_assert_int_eq(fcntl(client.fds.response, F_GETFL) & O_ACCMODE, O_RDONLY);
-                ck_assert_int_eq(fcntl(client.fds.wakeup, F_GETFL) & (O_ACCMODE | O_NONBLOCK), O_RDONLY | O_NONBLOCK);
+                ck_assert_int_eq(fcntl(client.fds.wakeup, F_GETFL) & O_NONBLOCK, O_NONBLOCK);
                 fds[0] = client.fds.request, fds[1] = client.fds.response;
                 fds[2] = client.fds.doorbell, fds[3] = client.fds.wakeup;
                 for (size_t i = 0; i < ELEMENTS(fds); i++) {
@@ -170,7 +170,6 @@ START_TEST(lack_of_descriptors_leaves_nothing_behind) {
         Ring *ring;
         int r;
 
-        ck_assert_ptr_ne(signal(SIGPIPE, SIG_IGN), SIG_ERR);
         next = open("/dev/null", O_RDONLY | O_CLOEXEC);
         ck_assert_int_ge(next, 0);
         close_fd(next);
