@@ -15,7 +15,7 @@ typedef enum QuotaKind {
         QUOTA_SESSIONS,
         QUOTA_PARTICIPANTS,
         QUOTA_CHANNELS,
-        QUOTA_REGION_BYTES, /* both regions and the wake-up pipe of every channel */
+        QUOTA_REGION_BYTES, /* both regions and the wake-up socket of every channel */
         QUOTA_KEYS,
         QUOTA_OPERATIONS, /* calls that wait for a secret or a derivation: each holds a message and descriptors */
         QUOTA_MAX,
