@@ -13,11 +13,9 @@
 
 #include <errno.h>
 #include <getopt.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define ROUNDS_MAX 31
@@ -122,7 +120,7 @@ static void link_close(Link *link) {
 }
 
 /* Encrypt and decrypt calls, one at a time, each as its caller sees it. */
-static void sync_latency(Link *link, size_t size, unsigned n, bool with_tail) {
+static void sync_latency(Link *link, size_t size, unsigned n) {
         struct framekey_frame frame = { .size = sizeof(frame) };
         uint8_t *plain = calloc(1, size), *sealed = malloc(size + 64);
         double *encrypt = malloc(n * sizeof(*encrypt)), *decrypt = malloc(n * sizeof(*decrypt));
@@ -147,8 +145,7 @@ static void sync_latency(Link *link, size_t size, unsigned n, bool with_tail) {
         }
         record(median(encrypt, n) / 1000, "us", "sync_encrypt_p50", size);
         record(median(decrypt, n) / 1000, "us", "sync_decrypt_p50", size);
-        if (with_tail)
-                record(encrypt[n * 99 / 100] / 1000, "us", "sync_encrypt_p99", size);
+        record(encrypt[n * 99 / 100] / 1000, "us", "sync_encrypt_p99", size);
         free(plain);
         free(sealed);
         free(encrypt);
@@ -203,10 +200,7 @@ static void pipelined(Link *link, size_t size, unsigned n) {
 }
 
 static void ratio(const char *name, size_t size, double value) {
-        if (size)
-                (void)printf("%s_%zu %.3f ratio\n", name, size, value);
-        else
-                (void)printf("%s %.3f ratio\n", name, value);
+        (void)printf("%s_%zu %.3f ratio\n", name, size, value);
 }
 
 static void report(unsigned rounds) {
@@ -260,7 +254,7 @@ int main(int argc, char **argv) {
 #ifdef HAVE_OPENSSL
                         record(openssl_seal(sizes[i], n_sync), "ns", "openssl_seal", sizes[i]);
 #endif
-                        sync_latency(&link, sizes[i], n_sync, true);
+                        sync_latency(&link, sizes[i], n_sync);
                 }
                 pin((pid_t)atoi(pid_text), 1, 0);
                 for (size_t i = 0; i < N_SIZES; i++)

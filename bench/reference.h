@@ -2,7 +2,6 @@
 /* What the daemon is compared with: in-process crypto, and the bare cost of two context switches. */
 #pragma once
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>

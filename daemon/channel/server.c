@@ -145,17 +145,21 @@ static void remove_channel(DataThread *t, const Channel *channel) {
                         unseat(t, &t->seats[i]);
 }
 
+static void notice_push(ChannelServer *server, Notice *notice) {
+        notice->next = atomic_load_explicit(&server->notices, memory_order_relaxed);
+        /* Release: the notice's fields before its pointer, for channel_server_dispatch(). */
+        while (!atomic_compare_exchange_weak_explicit(&server->notices, &notice->next, notice, memory_order_release,
+                                                      memory_order_relaxed))
+                ;
+}
+
 /* Stops serving and tells the main thread. Without memory for the notice the channel just stays dead. */
 static void dismiss(DataThread *t, Seat *seat, ChannelGone why) {
         Notice *notice = malloc(sizeof(*notice));
 
         if (notice) {
                 *notice = (Notice){ .channel = seat->channel, .why = why };
-                notice->next = atomic_load_explicit(&t->server->notices, memory_order_relaxed);
-                /* Release: the notice's fields before its pointer, for channel_server_dispatch(). */
-                while (!atomic_compare_exchange_weak_explicit(&t->server->notices, &notice->next, notice,
-                                                              memory_order_release, memory_order_relaxed))
-                        ;
+                notice_push(t->server, notice);
                 (void)eventfd_write(t->server->event_fd, 1);
         }
         unseat(t, seat);
@@ -401,10 +405,7 @@ void server_remove(DataThread *thread, Channel *channel) {
         while (keep) {
                 Notice *next = keep->next;
 
-                keep->next = atomic_load_explicit(&thread->server->notices, memory_order_relaxed);
-                while (!atomic_compare_exchange_weak_explicit(&thread->server->notices, &keep->next, keep,
-                                                              memory_order_release, memory_order_relaxed))
-                        ;
+                notice_push(thread->server, keep);
                 keep = next;
         }
 }

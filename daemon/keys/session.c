@@ -183,6 +183,14 @@ static void activate(Session *session, Participant *participant, uint32_t index)
                         session->participants[i]->active = index;
 }
 
+/* Wipes the shared key under `index` at everybody. */
+static void clear_everywhere(Session *session, uint32_t index) {
+        for (size_t i = 0; i < session->n_participants; i++)
+                if (session->participants[i])
+                        slot_clear(session->participants[i], &session->participants[i]->slots[index]);
+        session->shared[index].chain = chain_unref(session->shared[index].chain);
+}
+
 static int install_everywhere(Session *session, uint32_t index, Chain *chain, uint32_t step) {
         SharedKey *key = &session->shared[index];
         int r = 0;
@@ -194,10 +202,7 @@ static int install_everywhere(Session *session, uint32_t index, Chain *chain, ui
                         r = slot_install(participant, &participant->slots[index], chain, step, generation_next_id());
         }
         if (r < 0) { /* a key that some have and some have not is worse than none */
-                for (size_t i = 0; i < session->n_participants; i++)
-                        if (session->participants[i])
-                                slot_clear(session->participants[i], &session->participants[i]->slots[index]);
-                key->chain = chain_unref(key->chain);
+                clear_everywhere(session, index);
                 return r;
         }
 
@@ -328,12 +333,8 @@ int session_retire(Session *session, uint32_t id, uint32_t index) {
         r = find_key(session, id, index, &participant);
         if (r == 0 && participant)
                 slot_clear(participant, &participant->slots[index]);
-        else if (r == 0) {
-                for (size_t i = 0; i < session->n_participants; i++)
-                        if (session->participants[i])
-                                slot_clear(session->participants[i], &session->participants[i]->slots[index]);
-                session->shared[index].chain = chain_unref(session->shared[index].chain);
-        }
+        else if (r == 0)
+                clear_everywhere(session, index);
         /* Nothing is sent until a key comes, and the first that comes is sent under again. */
         if (r == 0 && session_active(session, id) == index)
                 activate(session, participant, SESSION_ACTIVE);

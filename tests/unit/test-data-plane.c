@@ -9,7 +9,6 @@
 
 #include <framekey.h>
 #include <pthread.h>
-#include <signal.h>
 
 typedef struct Host {
         Plane *plane;
@@ -23,7 +22,6 @@ typedef struct Host {
 static void host_start(Host *host, unsigned n_threads) {
         SessionConfig config;
 
-        (void)signal(SIGPIPE, SIG_IGN); /* as the daemon does: a wake-up pipe may have lost its reader */
         *host = (Host){ .plane = plane_start() };
         ck_assert_int_eq(channel_server_new(&host->server, host->plane, n_threads), 0);
         preset_session_config(preset_find("livekit"), &config);
