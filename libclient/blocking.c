@@ -156,8 +156,8 @@ int channel_exchange(framekey_channel *channel, const Exchange *x, uint64_t time
         slot = &channel->slots.slots[number];
         slot->blocking = true;
         channel_push(channel, number, x->frame, &payload, in_len, x->packet ? FRAMEKEY_ABI_PACKET : 0);
-        if (!link_publish(&channel->link))
-                link_spin(&channel->link);
+        link_publish(&channel->link);
+        link_yield(&channel->link);
 
         r = wait_until(channel, is_done, number, deadline);
         if (r < 0)

@@ -27,12 +27,13 @@ typedef struct Link {
         struct framekey_abi_layout layout;                 /* private copy, checked */
         int doorbell;
         int wakeup;
-        uint32_t pushed;    /* descriptors written */
-        uint32_t published; /* master of submit_index */
-        uint32_t popped;    /* master of completion_consumed */
-        uint32_t inherited; /* completions that are still to come for a former holder */
-        bool rings;         /* a wake-up was asked for: the socket may hold bytes */
-        bool hung_up;       /* the daemon's end of the socket is gone */
+        uint32_t pushed;      /* descriptors written */
+        uint32_t published;   /* master of submit_index */
+        uint32_t popped;      /* master of completion_consumed */
+        uint32_t inherited;   /* completions that are still to come for a former holder */
+        bool rings;           /* a wake-up was asked for: the socket may hold bytes */
+        unsigned yield_pause; /* waits for which link_yield() does nothing */
+        bool hung_up;         /* the daemon's end of the socket is gone */
 } Link;
 
 /* Takes duplicates of the four descriptors of OpenChannel. Zeroed `link`. 0; -EPROTO they are no channel; -EPIPE it
@@ -60,11 +61,12 @@ bool link_settled(const Link *link);
 /* Writes a descriptor, after link_settled(); the daemon may not see it yet. There is always room: a channel has at
  * least as many entries as slots. */
 void link_push(Link *link, const struct framekey_abi_descriptor *descriptor);
-/* Makes what was pushed visible, and rings if the daemon sleeps. Whether it rang. */
-bool link_publish(Link *link);
-/* Looks for a completion for a microsecond or two: for a caller who did not have to ring, since a daemon that is awake
- * on another core answers before a sleep would have begun. */
-void link_spin(const Link *link);
+/* Makes what was pushed visible, and rings if the daemon sleeps. */
+void link_publish(Link *link);
+/* Lets the daemon run before the caller thinks of sleeping: on the same core it answers meanwhile, and needs not wake
+ * us; on another one this is a short look-out. Takes some microseconds at most, or one turn of somebody who computes.
+ */
+void link_yield(Link *link);
 /* Takes a completion; false if there is none. */
 bool link_pop(Link *link, struct framekey_abi_completion *ret);
 /* Asks for a wake-up by the next completion. True: none has come meanwhile, the caller may sleep. */

@@ -101,7 +101,7 @@ TurnOutcome channel_turn(Channel *channel, const TurnScratch *scratch) {
                 int r = ring_fetch(channel->ring, scratch->in, &request);
 
                 if (r != 0 && r != RING_BAD_REQUEST) {
-                        outcome = r == RING_BROKEN ? TURN_BROKEN : TURN_IDLE;
+                        outcome = r == RING_BROKEN ? TURN_BROKEN : n > 0 ? TURN_DONE : TURN_IDLE;
                         break;
                 }
                 if (r == RING_BAD_REQUEST)

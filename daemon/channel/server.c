@@ -5,6 +5,7 @@
 #include "util/clock.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <sys/epoll.h>
@@ -15,6 +16,11 @@
 /* While channels are busy, look for new doorbells that often: a quiet channel's frame waits no longer than this and one
  * round. */
 #define POLL_USEC 250u
+/* Before the thread asks for doorbells again it gives the CPU away once: a client that waits on the same core has its
+ * answer by then, and often its next frame, which then needs no doorbell and no wake-up. Where that took long,
+ * somebody else computes there, and a thread that sleeps comes to its turn sooner than one that does not. */
+#define LINGER_LONG_USEC  100u
+#define LINGER_PAUSE_USEC (1 * USEC_PER_SEC)
 
 /* An entry of a data thread's table. Events name an entry and its use count, so that an event fetched before a channel
  * was removed does not reach its successor. */
@@ -63,6 +69,7 @@ struct DataThread {
         Seat *seats;
         size_t n_seats;
         size_t n_hot;
+        uint64_t no_linger_before_usec;
 };
 
 struct ChannelServer {
@@ -207,8 +214,23 @@ static bool is_called(DataThread *t) {
         return atomic_load_explicit(&t->called, memory_order_relaxed);
 }
 
+static void rest(DataThread *t, Seat *seat) {
+        set_hot(t, seat, !channel_rest(seat->channel));
+}
+
+static void linger(DataThread *t) {
+        uint64_t before = clock_boottime_usec(), after;
+
+        (void)sched_yield();
+        after = clock_boottime_usec();
+        if (after - before > LINGER_LONG_USEC)
+                t->no_linger_before_usec = after + LINGER_PAUSE_USEC;
+}
+
 /* One turn for every hot channel; those with nothing to do cool down. */
 static void serve_round(DataThread *t) {
+        bool may_linger = clock_boottime_usec() >= t->no_linger_before_usec, busy = false, warm = false;
+
         for (size_t i = 0; i < t->n_seats && t->n_hot > 0 && !is_called(t); i++) {
                 Seat *seat = &t->seats[i];
 
@@ -216,15 +238,23 @@ static void serve_round(DataThread *t) {
                         continue;
                 switch (channel_turn(seat->channel, &t->scratch)) {
                 case TURN_MORE:
+                        busy = true;
+                        break;
+                case TURN_DONE:
+                        warm = true;
+                        if (!may_linger)
+                                rest(t, seat);
                         break;
                 case TURN_BROKEN:
                         dismiss(t, seat, CHANNEL_GONE_PROTOCOL);
                         break;
                 case TURN_IDLE:
-                        set_hot(t, seat, !channel_rest(seat->channel));
+                        rest(t, seat);
                         break;
                 }
         }
+        if (warm && !busy && may_linger)
+                linger(t);
 }
 
 static void *thread_main(void *userdata) {

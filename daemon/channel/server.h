@@ -12,7 +12,8 @@ typedef struct DataThread DataThread;
 
 /* What a data thread does with a channel; implemented in channel.c. All on the data thread. */
 typedef enum TurnOutcome {
-        TURN_IDLE,   /* nothing waits; the doorbell is armed */
+        TURN_IDLE,   /* nothing waited */
+        TURN_DONE,   /* frames were served, and nothing waits now */
         TURN_MORE,   /* frames wait, or may wait */
         TURN_BROKEN, /* the client broke the ring's rules: stop serving */
 } TurnOutcome;
