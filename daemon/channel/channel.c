@@ -57,6 +57,8 @@ static void serve_request(Channel *channel, const RingRequest *request, IvBatch 
                 .frame_type = request->frame_type,
                 .packet = request->flags & RING_REQUEST_PACKET,
                 .now_usec = now,
+                .ssrc = request->ssrc,
+                .rtp_timestamp = request->rtp_timestamp,
         };
 
         *ret = (FrameResult){ .verdict = FRAMEKEY_VERDICT_REFUSED };
@@ -224,7 +226,8 @@ int channel_add_stream(Channel *channel, uint32_t participant, enum framekey_dir
         session_lock(channel->session);
         r = free_row(channel, &row);
         if (r == 0)
-                r = frame_grant_new(&channel->grants[row], channel->session, channel, participant, direction, media);
+                r = frame_grant_new(&channel->grants[row], channel->session, channel, row, participant, direction,
+                                    media);
         if (r == 0)
                 ring_set_stream(channel->ring, row,
                                 &(RingStream){
@@ -257,4 +260,16 @@ void channel_info(Channel *channel, ChannelInfo *ret) {
         for (uint32_t i = 0; i < channel->n_grants; i++)
                 ret->n_streams += channel->grants[i] != NULL;
         session_unlock(channel->session);
+}
+
+int channel_stream_info(Channel *channel, uint32_t stream, ChannelStreamInfo *ret) {
+        FrameGrantInfo info;
+
+        if (stream >= channel->n_grants || !channel->grants[stream])
+                return -ENOENT;
+        session_lock(channel->session);
+        frame_grant_info(channel->grants[stream], clock_boottime_usec(), &info);
+        session_unlock(channel->session);
+        *ret = (ChannelStreamInfo){ .state = info.state, .failed = info.failed, .seen_index = info.seen_index };
+        return 0;
 }

@@ -52,3 +52,12 @@ typedef struct ChannelInfo {
 } ChannelInfo;
 
 void channel_info(Channel *channel, ChannelInfo *ret);
+
+typedef struct ChannelStreamInfo {
+        SessionStreamState state;
+        uint64_t failed;     /* frames in a row */
+        uint32_t seen_index; /* key index of the last frame that had one; SESSION_ACTIVE: none yet */
+} ChannelStreamInfo;
+
+/* 0 or -ENOENT. */
+int channel_stream_info(Channel *channel, uint32_t stream, ChannelStreamInfo *ret);

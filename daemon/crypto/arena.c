@@ -74,9 +74,13 @@ struct Arena {
         _Atomic size_t hint[N_CLASSES]; /* word of `open` that last had room */
 };
 
-/* libgcrypt's handlers get no context, and its memory is one a process: the one static state here. */
+/* libgcrypt's handlers get no context, and its memory is one a process: the only static state here. */
 static Arena *installed;
 static bool install_done;
+static _Thread_local struct Scratch {
+        uint8_t *base;
+        size_t len, used;
+} scratch;
 
 static uint64_t bit_of(size_t unit) {
         return UINT64_C(1) << (unit % WORD_BITS);
@@ -463,6 +467,36 @@ Arena *arena_free(Arena *arena) {
         return NULL;
 }
 
+int arena_scratch_begin(size_t len) {
+        uint8_t *base;
+
+        assert(!scratch.base);
+        base = arena_alloc(installed, len);
+        if (!base)
+                return -ENOMEM;
+        scratch = (struct Scratch){ .base = base, .len = len };
+        return 0;
+}
+
+void arena_scratch_end(void) {
+        arena_release(installed, scratch.base);
+        scratch = (struct Scratch){ 0 };
+}
+
+static bool scratch_owns(const void *pointer) {
+        return (uintptr_t)pointer - (uintptr_t)scratch.base < scratch.len;
+}
+
+static void *scratch_take(size_t len) {
+        uint8_t *block;
+
+        if (!scratch.base || len > scratch.len - scratch.used)
+                return NULL;
+        block = scratch.base + scratch.used;
+        scratch.used += MIN_OF((len + 15) & ~(size_t)15, scratch.len - scratch.used);
+        return block;
+}
+
 /* All of libgcrypt's memory comes from the arena, not only what it calls secure: which of its
  * buffers touch key material is its own affair and changes with its version.
  *
@@ -470,9 +504,9 @@ Arena *arena_free(Arena *arena) {
  * (md_final in its md.c). A client that fills the arena must not be able to do that, so 64 blocks are
  * kept for it. Each thread holds one at a time. Larger requests of libgcrypt fail with an error. */
 static void *arena_gcry_alloc(size_t len) {
-        void *block = NULL;
+        void *block = scratch_take(len);
 
-        if (installed)
+        if (!block && installed)
                 block = arena_alloc(installed, len);
         if (!block && installed && len <= class_len[KIND_RESERVE])
                 block = slab_take(installed, KIND_RESERVE);
@@ -486,20 +520,25 @@ static int arena_gcry_is_secure(const void *pointer) {
 }
 
 static void arena_gcry_free(void *block) {
-        if (installed) /* else the arena is gone and the block with it */
+        if (installed && !scratch_owns(block)) /* else the arena is gone and the block with it, or goes soon */
                 arena_release(installed, block);
 }
 
 static void *arena_gcry_realloc(void *block, size_t len) {
-        size_t old_len = arena_block_len(installed, block);
+        size_t old_len;
         void *larger;
 
-        if (len <= old_len)
-                return block;
+        if (scratch_owns(block)) { /* nobody knows how long it is; what follows is scratch as well */
+                old_len = MIN_OF(len, (size_t)(scratch.base + scratch.used - (uint8_t *)block));
+        } else {
+                old_len = arena_block_len(installed, block);
+                if (len <= old_len)
+                        return block;
+        }
         larger = arena_gcry_alloc(len);
         if (larger) {
                 memcpy(larger, block, old_len);
-                arena_release(installed, block);
+                arena_gcry_free(block);
         }
         return larger;
 }

@@ -43,6 +43,13 @@ int arena_install(Arena *arena);
 /* The arena given to arena_install(), or NULL. */
 Arena *arena_installed(void);
 
+/* From here to arena_scratch_end(), libgcrypt's requests in this thread are met from one block of `len` bytes, until
+ * it is used up: nothing is given back in between. For its calls that end the process when memory runs out, as its
+ * big integers do. What libgcrypt keeps for longer must not be made meanwhile. Not nested. 0; -ENOMEM. */
+int arena_scratch_begin(size_t len);
+/* Wipes and gives the block back. */
+void arena_scratch_end(void);
+
 ArenaProtection arena_protection(const Arena *arena);
 const char *arena_protection_name(ArenaProtection protection);
 

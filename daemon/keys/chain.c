@@ -15,6 +15,10 @@ struct Chain {
         bool deriving[DERIVER_CLASSES];
         Schedule schedule;
         ChainStep *steps;
+        uint32_t root; /* first step ever */
+        uint32_t keep; /* so many steps from there are kept */
+        uint32_t n_kept;
+        ChainStep *kept; /* those of them that are before `first` */
 };
 
 static void step_wipe(ChainStep *step) {
@@ -36,6 +40,7 @@ int chain_new(Chain **ret, const Schedule *schedule, uint32_t first_step, Schedu
 
         chain->n_refs = 1;
         chain->first = first_step;
+        chain->root = first_step;
         chain->n = 1;
         chain->allocated = 4;
         chain->schedule = *schedule;
@@ -54,6 +59,9 @@ Chain *chain_unref(Chain *chain) {
                 return NULL;
         for (uint32_t i = 0; i < chain->n; i++)
                 step_wipe(&chain->steps[i]);
+        for (uint32_t i = 0; i < chain->n_kept; i++)
+                step_wipe(&chain->kept[i]);
+        free(chain->kept);
         free(chain->steps);
         free(chain);
         return NULL;
@@ -71,13 +79,15 @@ uint32_t chain_end(const Chain *chain) {
         return chain->first + chain->n;
 }
 
-static ChainStep *find(const Chain *chain, uint32_t step) {
+static ChainStep *find(Chain *chain, uint32_t step) {
+        if (step >= chain->root && step - chain->root < chain->n_kept)
+                return &chain->kept[step - chain->root];
         if (step < chain->first || step - chain->first >= chain->n)
                 return NULL;
         return &chain->steps[step - chain->first];
 }
 
-const ScheduleStep *chain_at(const Chain *chain, uint32_t step) {
+const ScheduleStep *chain_at(Chain *chain, uint32_t step) {
         const ChainStep *s = find(chain, step);
 
         return s ? s->secrets : NULL;
@@ -102,11 +112,56 @@ int chain_append(Chain *chain, ScheduleStep *step) {
         return 0;
 }
 
+void chain_keep_first(Chain *chain, uint32_t n) {
+        chain->keep = MAX_OF(chain->keep, MIN_OF(n, CHAIN_STEPS_MAX));
+}
+
+uint32_t chain_root(const Chain *chain, uint32_t *ret_n) {
+        *ret_n = MAX_OF(chain->n_kept, MIN_OF(chain->keep, chain_end(chain) - chain->root));
+        if (chain->n_kept < chain->first - chain->root)
+                *ret_n = chain->n_kept; /* behind them is a gap */
+        return chain->root;
+}
+
+static int keep_step(Chain *chain, const ChainStep *step) {
+        ChainStep *kept = reallocarray(chain->kept, chain->n_kept + 1, sizeof(*kept));
+
+        if (!kept)
+                return -ENOMEM;
+        chain->kept = kept;
+        chain->kept[chain->n_kept++] = *step;
+        return 0;
+}
+
+const ScheduleStep *chain_before_missing(Chain *chain, uint32_t *ret_missing) {
+        if (chain->n_kept == 0 || chain->n_kept >= chain->keep || chain->root + chain->n_kept >= chain->first)
+                return NULL;
+        *ret_missing = chain->root + chain->n_kept;
+        return chain->kept[chain->n_kept - 1].secrets;
+}
+
+int chain_fill_in(Chain *chain, uint32_t missing, ScheduleStep *step) {
+        ChainStep kept = { .secrets = step };
+        int r = chain->n_kept > 0 && missing == chain->root + chain->n_kept ? keep_step(chain, &kept) : -EEXIST;
+
+        if (r < 0)
+                arena_release(arena_installed(), step);
+        return r;
+}
+
+static void forget(Chain *chain, ChainStep *step, uint32_t number) {
+        if (number - chain->root == chain->n_kept && chain->n_kept < chain->keep && keep_step(chain, step) == 0)
+                return;
+        step_wipe(step);
+}
+
 void chain_forget_below(Chain *chain, uint32_t step) {
         uint32_t dead = 0;
 
-        while (dead + 1 < chain->n && chain->first + dead < step)
-                step_wipe(&chain->steps[dead++]);
+        while (dead + 1 < chain->n && chain->first + dead < step) {
+                forget(chain, &chain->steps[dead], chain->first + dead);
+                dead++;
+        }
         if (dead == 0)
                 return;
         memmove(chain->steps, chain->steps + dead, (chain->n - dead) * sizeof(*chain->steps));

@@ -41,10 +41,18 @@ uint32_t chain_first(const Chain *chain);
 /* One after the last derived step. */
 uint32_t chain_end(const Chain *chain);
 /* NULL if the step is not derived yet, or dead. */
-const ScheduleStep *chain_at(const Chain *chain, uint32_t step);
+const ScheduleStep *chain_at(Chain *chain, uint32_t step);
 /* Appends step chain_end(); `step` is taken over in any case. 0; -ENOSPC; -ENOMEM. */
 int chain_append(Chain *chain, ScheduleStep *step);
-/* Wipes all steps before `step`; the last one derived always stays. */
+/* Keeps the first `n` steps from now on (retain-root), at most CHAIN_STEPS_MAX; never fewer than before. */
+void chain_keep_first(Chain *chain, uint32_t n);
+/* The first step ever, and how many from there on are known and kept. */
+uint32_t chain_root(const Chain *chain, uint32_t *ret_n);
+/* The step whose material leads to the next kept one that is not known any more; NULL: none is missing. */
+const ScheduleStep *chain_before_missing(Chain *chain, uint32_t *ret_missing);
+/* Fills in the missing kept step; `step` is taken over in any case. 0; -EEXIST it is not missing; -ENOMEM. */
+int chain_fill_in(Chain *chain, uint32_t missing, ScheduleStep *step);
+/* Wipes all steps before `step` that are not kept; the last one derived always stays. */
 void chain_forget_below(Chain *chain, uint32_t step);
 /* A reference to the step's cipher handle, made on first use. 0; -ENOENT no such step; -ENOMEM. */
 int chain_handle(Chain *chain, uint32_t step, ChainHandle **ret);

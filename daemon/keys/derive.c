@@ -25,6 +25,9 @@ struct SessionJob {
         uint32_t index;
         uint32_t step; /* of the result */
         Chain *chain;  /* JOB_RATCHET, JOB_AHEAD; a reference */
+        SessionOrigin origin;
+        bool fills_in;       /* JOB_AHEAD: a kept step, see chain_fill_in() */
+        ScheduleStep *ready; /* JOB_IMPORT: the key itself, nothing is to be derived for it */
         DeriverClass class;
         Schedule schedule;
         SessionDone done;
@@ -49,6 +52,7 @@ static SessionJob *job_free(SessionJob *job) {
         if (!job)
                 return NULL;
         arena_release(arena_installed(), job->derive.result);
+        arena_release(arena_installed(), job->ready);
         secret_free(job->derive.material);
         free(job);
         return NULL;
@@ -73,11 +77,13 @@ static void import_done(SessionJob *job) {
         int r = job->derive.error;
 
         if (r == 0)
-                r = chain_new(&chain, &job->schedule, step, job->derive.result);
+                r = chain_new(&chain, &job->schedule, step, job->ready ? job->ready : job->derive.result);
         if (r == 0) {
-                job->derive.result = NULL;
+                job->derive.result = job->ready = NULL; /* one of them was taken over, the other is NULL */
+                if (session->config.retain_root)
+                        chain_keep_first(chain, session->config.ratchet_window + 1);
                 session_lock(session);
-                r = session_install(session, job->participant, job->index, chain, step, &generation);
+                r = session_install(session, job->participant, job->index, chain, step, job->origin, &generation);
                 if (r == 0)
                         session_look_ahead(session, job->index, chain);
                 chain = chain_unref(chain);
@@ -90,22 +96,28 @@ static void import_done(SessionJob *job) {
 static int job_append(SessionJob *job) {
         if (job->derive.error < 0)
                 return job->derive.error;
+        if (job->fills_in)
+                return job->derive.result ? chain_fill_in(job->chain, job->step, take_ptr(job->derive.result)) : 0;
         if (!job->derive.result || chain_end(job->chain) != job->step)
                 return 0;
         return chain_append(job->chain, take_ptr(job->derive.result));
 }
 
-/* Sends the job to derive the chain's next step. */
+/* Sends the job to derive the chain's next step, or one that it has to know again. */
 static int job_derive_next(SessionJob *job, DeriverClass class) {
-        uint32_t end = chain_end(job->chain);
+        const ScheduleStep *before = job->fills_in ? chain_before_missing(job->chain, &job->step) : NULL;
         int r;
 
+        if (!before) {
+                job->fills_in = false;
+                job->step = chain_end(job->chain);
+                before = chain_at(job->chain, job->step - 1);
+        }
         job->derive.material = secret_free(job->derive.material);
-        r = secret_new_copy(&job->derive.material, chain_at(job->chain, end - 1)->next, SCHEDULE_MATERIAL_LEN);
+        r = secret_new_copy(&job->derive.material, before->next, SCHEDULE_MATERIAL_LEN);
         if (r < 0)
                 return r;
         job->derive.n_steps = 1;
-        job->step = end;
         deriver_submit(plane_deriver(job->session->plane), &job->derive, class);
         return 0;
 }
@@ -139,12 +151,21 @@ static void ratchet_done(SessionJob *job) {
         job_finish(job, r, 0, step + 1);
 }
 
+/* Whoever waited for the step that has just been derived. */
+static void mark_users(Session *session, uint32_t index, const Chain *chain) {
+        session_mark(session, NULL);
+        for (size_t i = 0; i < session->n_participants; i++)
+                if (session->participants[i] && session->participants[i]->slots[index].chain == chain)
+                        session_mark(session, session->participants[i]);
+}
+
 static void ahead_done(SessionJob *job) {
         Session *session = job->session;
         Chain *chain = job->chain;
 
         session_lock(session);
         chain_set_deriving(chain, job->class, false);
+        mark_users(session, job->index, chain);
         if (job_append(job) == 0) /* else the arena is full: stop looking ahead, a ratchet by hand says so */
                 session_look_ahead(session, job->index, chain);
         job->chain = chain_unref(chain);
@@ -186,8 +207,13 @@ static void job_link(SessionJob *job) {
         job->session->jobs = job;
 }
 
-int session_import(Session *session, uint32_t participant, uint32_t index, Secret *secret, const Schedule *schedule,
-                   uint32_t step, SessionDone done, void *userdata) {
+static void job_submit(SessionJob *job, DeriverClass class) {
+        job_link(job);
+        deriver_submit(plane_deriver(job->session->plane), &job->derive, class);
+}
+
+int derive_import(Session *session, uint32_t participant, uint32_t index, Secret *secret, const Schedule *schedule,
+                  uint32_t step, SessionOrigin origin, SessionDone done, void *userdata) {
         _cleanup_(secret_free_p) Secret *material = secret;
         uint64_t iterations = schedule->kdf == SCHEDULE_PBKDF2 ? schedule->iterations : 1;
         SessionJob *job;
@@ -208,10 +234,44 @@ int session_import(Session *session, uint32_t participant, uint32_t index, Secre
         job->derive.material = take_ptr(material);
         job->derive.n_steps = step + 1;
         job->step = step;
+        job->origin = origin;
         job->done = done;
         job->userdata = userdata;
-        job_link(job);
-        deriver_submit(plane_deriver(session->plane), &job->derive, DERIVER_AWAITED);
+        job_submit(job, DERIVER_AWAITED);
+        return 0;
+}
+
+int session_import(Session *session, uint32_t participant, uint32_t index, Secret *secret, const Schedule *schedule,
+                   uint32_t step, SessionDone done, void *userdata) {
+        return derive_import(session, participant, index, secret, schedule, step, SESSION_IMPORTED, done, userdata);
+}
+
+int session_generate(Session *session, uint32_t participant, uint32_t index, const Schedule *schedule, SessionDone done,
+                     void *userdata) {
+        Secret *secret;
+        int r;
+
+        r = secret_new_random(&secret, SCHEDULE_MATERIAL_LEN);
+        if (r < 0)
+                return r;
+        return derive_import(session, participant, index, secret, schedule, 0, SESSION_GENERATED, done, userdata);
+}
+
+int derive_install(Session *session, uint32_t participant, uint32_t index, ScheduleStep *secrets,
+                   const Schedule *schedule, uint32_t step, SessionDone done, void *userdata) {
+        SessionJob *job;
+
+        job = index < session->config.ring_size ? job_new(session, JOB_IMPORT, participant, index, schedule) : NULL;
+        if (!job) {
+                arena_release(arena_installed(), secrets);
+                return index < session->config.ring_size ? -ENOMEM : SESSION_BAD_INDEX;
+        }
+        job->ready = secrets;
+        job->step = step;
+        job->origin = SESSION_UNWRAPPED;
+        job->done = done;
+        job->userdata = userdata;
+        job_submit(job, DERIVER_AWAITED);
         return 0;
 }
 
@@ -241,10 +301,9 @@ int session_ratchet(Session *session, uint32_t participant, uint32_t index, Sess
         job->chain = chain;
         job->done = done;
         job->userdata = userdata;
-        job_link(job);
         /* Nothing to derive as a rule, and still by way of the deriver: callbacks never come from within the call,
          * and a ratchet stays behind an import that was asked for before it. */
-        deriver_submit(plane_deriver(session->plane), &job->derive, DERIVER_AWAITED);
+        job_submit(job, DERIVER_AWAITED);
         return 0;
 }
 
@@ -281,21 +340,40 @@ static DeriverClass ahead_class(const Chain *chain, uint32_t high) {
         return cheap && chain_end(chain) <= high + 2 ? DERIVER_AWAITED : DERIVER_AHEAD;
 }
 
+/* A participant that has been silent for so many steps of a shared key that the chain is full stands in the way of
+ * everybody else's next step: it moves up, and has to be given the key anew if it still sends under the old step. */
+static void move_laggards(Session *session, uint32_t index, const Chain *chain, uint32_t to) {
+        for (size_t i = 0; i < session->n_participants; i++) {
+                Participant *participant = session->participants[i];
+                KeySlot *slot = participant ? &participant->slots[index] : NULL;
+
+                if (slot && slot->chain == chain && slot->current->step < to && !participant->local &&
+                    slot_step(participant, slot, to, 0) == 0)
+                        session_mark(session, participant);
+        }
+}
+
 void session_look_ahead(Session *session, uint32_t index, Chain *chain) {
-        uint32_t low, high, wanted;
+        uint32_t low, high, wanted, missing;
         DeriverClass class;
         SessionJob *job;
+        bool fills_in;
 
         if (!chain_spread(session, index, chain, &low, &high))
                 return;
+        if (chain_end(chain) - low >= CHAIN_STEPS_MAX) {
+                move_laggards(session, index, chain, low + CHAIN_STEPS_MAX / 8);
+                (void)chain_spread(session, index, chain, &low, &high);
+        }
         chain_forget_below(chain, low);
         /* At least one step, so that a sender's step never waits for a derivation. */
         wanted = high + 1 + MAX_OF(session->config.ratchet_window, 1u);
         class = ahead_class(chain, high);
         /* A job of the idle class may have become urgent under way: then it is done again, and whichever ends second is
          * dropped by job_append(). */
-        if (chain_deriving(chain, DERIVER_AWAITED) || chain_deriving(chain, class) || chain_end(chain) >= wanted ||
-            chain_end(chain) - low >= CHAIN_STEPS_MAX)
+        fills_in = chain_before_missing(chain, &missing);
+        if (chain_deriving(chain, DERIVER_AWAITED) || chain_deriving(chain, class) ||
+            (!fills_in && (chain_end(chain) >= wanted || chain_end(chain) - low >= CHAIN_STEPS_MAX)))
                 return;
 
         job = job_new(session, JOB_AHEAD, SESSION_SHARED, index, chain_schedule(chain));
@@ -303,6 +381,7 @@ void session_look_ahead(Session *session, uint32_t index, Chain *chain) {
                 return; /* the next step or import tries again */
         job->chain = chain_ref(chain);
         job->class = class;
+        job->fills_in = fills_in;
         if (job_derive_next(job, class) < 0) {
                 chain_unref(chain);
                 job_free(job);

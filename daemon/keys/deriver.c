@@ -25,6 +25,7 @@ typedef struct DeriverThread {
 struct Deriver {
         DeriverThread threads[DERIVER_CLASSES];
         _Atomic(DeriveJob *) finished; /* newest first */
+        unsigned n_jobs;               /* main thread */
         atomic_bool stopping;
         int event_fd;
 };
@@ -173,8 +174,13 @@ void deriver_submit(Deriver *deriver, DeriveJob *job, DeriverClass class) {
 
         job->result = NULL;
         job->error = 0;
+        deriver->n_jobs++;
         list_push(&t->inbox, job);
         (void)sem_post(&t->waiting);
+}
+
+unsigned deriver_n_jobs(const Deriver *deriver) {
+        return deriver->n_jobs;
 }
 
 int deriver_event_fd(const Deriver *deriver) {
@@ -190,6 +196,7 @@ void deriver_dispatch(Deriver *deriver) {
         while (job) {
                 DeriveJob *next = job->next;
 
+                deriver->n_jobs--;
                 job->done(job);
                 job = next;
         }

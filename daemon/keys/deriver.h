@@ -41,6 +41,8 @@ Deriver *deriver_free(Deriver *deriver);
 DEFINE_CLEANUP(Deriver, deriver_free)
 /* Never fails. Jobs of a class run in order. */
 void deriver_submit(Deriver *deriver, DeriveJob *job, DeriverClass class);
+/* Jobs that are not done yet. Main thread. */
+unsigned deriver_n_jobs(const Deriver *deriver);
 /* Readable when deriver_dispatch() has something to do. */
 int deriver_event_fd(const Deriver *deriver);
 /* Calls `done` of finished jobs, in order per class. */

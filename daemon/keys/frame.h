@@ -20,6 +20,8 @@ typedef struct FrameRequest {
         bool packet;       /* seal even if it has 0 bytes */
         const uint8_t *iv; /* sealing: 12 fresh random bytes, used for this frame only */
         uint64_t now_usec; /* CLOCK_BOOTTIME, not older than this thread's turn */
+        uint32_t ssrc;     /* as the client says; informative, like the next */
+        uint32_t rtp_timestamp;
 } FrameRequest;
 
 typedef struct FrameResult {
@@ -36,13 +38,23 @@ uint32_t frame_overhead(enum framekey_format format);
 /* Whether the format can carry this codec. */
 bool frame_codec_supported(enum framekey_format format, enum framekey_media media, enum framekey_codec codec);
 
-/* What a stream on `channel` (identity only) may do. 0; SESSION_NO_PARTICIPANT; SESSION_WRONG_ROLE; -ENOMEM. */
-int frame_grant_new(FrameGrant **ret, Session *session, const void *channel, uint32_t participant,
+/* What the stream `id` on `channel` (identity only) may do. 0; SESSION_NO_PARTICIPANT; SESSION_WRONG_ROLE; -ENOMEM. */
+int frame_grant_new(FrameGrant **ret, Session *session, const void *channel, uint32_t id, uint32_t participant,
                     enum framekey_direction direction, enum framekey_media media);
 /* Takes NULL; returns NULL. */
 FrameGrant *frame_grant_free(FrameGrant *grant);
 DEFINE_CLEANUP(FrameGrant, frame_grant_free)
 enum framekey_direction frame_grant_direction(const FrameGrant *grant);
+
+typedef struct FrameGrantInfo {
+        SessionStreamState state;
+        uint64_t failed;     /* frames in a row */
+        uint32_t seen_index; /* key index of the last frame that had one; SESSION_ACTIVE: none yet */
+        uint64_t last_frame_usec;
+} FrameGrantInfo;
+
+/* Under the session's lock. */
+void frame_grant_info(const FrameGrant *grant, uint64_t now_usec, FrameGrantInfo *ret);
 
 /* A data thread's turn with the session's keys; the main thread goes first if it waits. */
 void session_enter(Session *session);

@@ -2,12 +2,15 @@
 /* What sessions use of the plane; the outside uses plane.h. */
 #pragma once
 
+#include "crypto/hpke.h"
 #include "keys/deriver.h"
 #include "keys/plane.h"
 
 typedef struct Session Session;
 
 Deriver *plane_deriver(Plane *plane);
+/* Main thread. */
+const HpkePair *plane_transport_pair(const Plane *plane);
 /* Main thread. Sessions are attended in plane_dispatch(). */
 void plane_add_session(Plane *plane, Session *session);
 void plane_remove_session(Plane *plane, Session *session);

@@ -16,6 +16,7 @@ static const BudgetLimit trial_limit_all = { .slowdown = 5, .burst_nsec = 100000
 
 struct Plane {
         Deriver *deriver;
+        HpkePair *transport;
         Session *sessions; /* main thread */
         Budget trials;
         atomic_bool locked;
@@ -41,6 +42,9 @@ int plane_new(Plane **ret) {
         plane->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
         if (plane->wake_fd < 0 || plane->timer_fd < 0 || plane->epoll_fd < 0)
                 return -errno;
+        r = hpke_pair_new(&plane->transport);
+        if (r < 0)
+                return r;
         r = deriver_new(&plane->deriver);
         if (r < 0)
                 return r;
@@ -60,6 +64,7 @@ Plane *plane_free(Plane *plane) {
         if (!plane)
                 return NULL;
         deriver_free(plane->deriver);
+        hpke_pair_free(plane->transport);
         close_fd(plane->wake_fd);
         close_fd(plane->timer_fd);
         close_fd(plane->epoll_fd);
@@ -96,6 +101,18 @@ void plane_set_locked(Plane *plane, bool locked) {
 
 bool plane_locked(const Plane *plane) {
         return atomic_load_explicit(&plane->locked, memory_order_relaxed);
+}
+
+unsigned plane_n_deriving(const Plane *plane) {
+        return deriver_n_jobs(plane->deriver);
+}
+
+const uint8_t *plane_transport_key(const Plane *plane) {
+        return hpke_pair_public(plane->transport);
+}
+
+const HpkePair *plane_transport_pair(const Plane *plane) {
+        return plane->transport;
 }
 
 Deriver *plane_deriver(Plane *plane) {

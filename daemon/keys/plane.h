@@ -27,3 +27,10 @@ void plane_dispatch(Plane *plane);
 void plane_set_locked(Plane *plane, bool locked);
 /* Any thread. */
 bool plane_locked(const Plane *plane);
+
+/* Derivations that have not ended: imports, steps, look-ahead. For tests that own the clock. */
+unsigned plane_n_deriving(const Plane *plane);
+
+/* Public half of the key pair to which other daemons wrap keys (HPKE, X25519): made at start, gone at the end. */
+#define PLANE_TRANSPORT_KEY_LEN 32u
+const uint8_t *plane_transport_key(const Plane *plane);

@@ -9,6 +9,12 @@
 #define ITERATIONS 100000u
 /* Long enough for frames that overtake a key change through a jitter buffer. */
 #define GRACE_USEC (2 * USEC_PER_SEC)
+/* Element Call's useKeyDelay: what it takes for a key to reach everybody. */
+#define ACTIVATE_AFTER_USEC (1 * USEC_PER_SEC)
+/* Jitsi's debounce: a storm of joins or leaves costs one step or rotation in that time. */
+#define COALESCE_USEC (5 * USEC_PER_SEC)
+/* A ratchet does not heal what leaked: a fresh key does (security 4.3). */
+#define ROTATE_AFTER_USEC (24 * 3600 * USEC_PER_SEC)
 
 /* The windows are the peers' documented ones; we do follow that many steps, they follow one. */
 static const Preset presets[] = {
@@ -45,6 +51,12 @@ void preset_session_config(const Preset *preset, SessionConfig *ret) {
                 .ratchet_window = preset->ratchet_window,
                 .grace_usec = GRACE_USEC,
                 .replay_window = SESSION_REPLAY_MAX,
+                .rotate_after_usec = ROTATE_AFTER_USEC,
+                .activate_after_usec = ACTIVATE_AFTER_USEC,
+                .coalesce_usec = COALESCE_USEC,
+                .send_limit = SESSION_SEND_LIMIT_MAX,
+                .failure_limit = SESSION_FAILURE_LIMIT,
+                .retire_superseded = true,
         };
 }
 

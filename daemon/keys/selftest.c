@@ -3,6 +3,7 @@
 #include "keys/selftest.h"
 
 #include "crypto/aead.h"
+#include "crypto/hpke.h"
 #include "crypto/kdf.h"
 #include "format/trailer.h"
 #include "keys/preset.h"
@@ -27,13 +28,29 @@ static const uint8_t frame_sealed[] = { 0x78, 0xad, 0xf1, 0x57, 0x02, 0x3f, 0xc9
                                         0x0f, 0xd9, 0x4f, 0xbd, 0xe1, 0x90, 0x5d, 0x96, 0xf4, 0xb2, 0x40, 0xd9,
                                         0xab, 0xcd, 0xcf, 0x43, 0x55, 0x3e, 0x6f, 0xb9, 0x8f, 0xa8, 0x34, 0x34,
                                         0x4b, 0xa5, 0xd4, 0xb8, 0x39, 0xa5, 0xd4, 0xa6, 0x05, 0x0c, 0x0f };
+/* RFC 9180, A.1.1: what both key pairs are derived from, and the first message. */
+static const uint8_t hpke_ikm_e[] = { 0x72, 0x68, 0x60, 0x0d, 0x40, 0x3f, 0xce, 0x43, 0x15, 0x61, 0xae,
+                                      0xf5, 0x83, 0xee, 0x16, 0x13, 0x52, 0x7c, 0xff, 0x65, 0x5c, 0x13,
+                                      0x43, 0xf2, 0x98, 0x12, 0xe6, 0x67, 0x06, 0xdf, 0x32, 0x34 };
+static const uint8_t hpke_ikm_r[] = { 0x6d, 0xb9, 0xdf, 0x30, 0xaa, 0x07, 0xdd, 0x42, 0xee, 0x5e, 0x81,
+                                      0x81, 0xaf, 0xdb, 0x97, 0x7e, 0x53, 0x8f, 0x5e, 0x1f, 0xec, 0x8a,
+                                      0x06, 0x22, 0x3f, 0x33, 0xf7, 0x01, 0x3e, 0x52, 0x50, 0x37 };
+static const uint8_t hpke_enc[] = { 0x37, 0xfd, 0xa3, 0x56, 0x7b, 0xdb, 0xd6, 0x28, 0xe8, 0x86, 0x68,
+                                    0xc3, 0xc8, 0xd7, 0xe9, 0x7d, 0x1d, 0x12, 0x53, 0xb6, 0xd4, 0xea,
+                                    0x6d, 0x44, 0xc1, 0x50, 0xf7, 0x41, 0xf1, 0xbf, 0x44, 0x31 };
+static const uint8_t hpke_sealed[] = { 0xf9, 0x38, 0x55, 0x8b, 0x5d, 0x72, 0xf1, 0xa2, 0x38, 0x10, 0xb4, 0xbe,
+                                       0x2a, 0xb4, 0xf8, 0x43, 0x31, 0xac, 0xc0, 0x2f, 0xc9, 0x7b, 0xab, 0xc5,
+                                       0x3a, 0x52, 0xae, 0x82, 0x18, 0xa3, 0x55, 0xa9, 0x6d, 0x87, 0x70, 0xac,
+                                       0x83, 0xd0, 0x7b, 0xea, 0x87, 0xe1, 0x3c, 0x51, 0x2a };
+static const char hpke_info[] = "Ode on a Grecian Urn", hpke_aad[] = "Count-0";
+static const char hpke_plain[] = "Beauty is truth, truth beauty";
 
 /* Everything the test works on, in the arena, since libgcrypt takes its scratch from there only for such inputs. */
 typedef struct Work {
         uint8_t derived[32];
         ScheduleStep first;
         ScheduleStep second;
-        uint8_t out[sizeof(frame_plain)];
+        uint8_t out[MAX_OF(sizeof(frame_plain), sizeof(hpke_plain))];
         uint8_t tag[AEAD_TAG_LEN];
         char password[8];
         uint8_t key[16];
@@ -105,6 +122,35 @@ static int test_frame(Work *work) {
         return r == AEAD_FORGED ? 0 : r < 0 ? r : -EBADMSG;
 }
 
+static int test_hpke(Work *work) {
+        _cleanup_(hpke_pair_free_p) HpkePair *e = NULL, *r = NULL;
+        uint8_t enc[HPKE_KEY_LEN], sealed[sizeof(hpke_sealed)];
+        const HpkeMessage there = { hpke_info,        strlen(hpke_info), hpke_aad,
+                                    strlen(hpke_aad), hpke_plain,        strlen(hpke_plain) };
+        const HpkeMessage back = { hpke_info, strlen(hpke_info), hpke_aad, strlen(hpke_aad), sealed, sizeof(sealed) };
+        int k;
+
+        k = hpke_pair_derive(&e, hpke_ikm_e, sizeof(hpke_ikm_e));
+        if (k == 0)
+                k = hpke_pair_derive(&r, hpke_ikm_r, sizeof(hpke_ikm_r));
+        if (k == 0)
+                k = hpke_seal(hpke_pair_public(r), e, &there, enc, sealed);
+        if (k == 0)
+                k = answer_is(enc, hpke_enc, sizeof(hpke_enc));
+        if (k == 0)
+                k = answer_is(sealed, hpke_sealed, sizeof(hpke_sealed));
+        if (k == 0)
+                k = hpke_open(r, enc, &back, work->out);
+        if (k == 0)
+                k = answer_is(work->out, hpke_plain, strlen(hpke_plain));
+        if (k != 0)
+                return k < 0 ? k : -EBADMSG;
+
+        sealed[0] ^= 1;
+        k = hpke_open(r, enc, &back, work->out);
+        return k == HPKE_FORGED ? 0 : k < 0 ? k : -EBADMSG;
+}
+
 int selftest_run(const char **ret_what) {
         static const struct {
                 const char *what;
@@ -113,6 +159,7 @@ int selftest_run(const char **ret_what) {
                 { "PBKDF2-HMAC-SHA256", test_pbkdf2 },
                 { "key schedule (HKDF-SHA256)", test_schedule },
                 { "trailer frame (AES-128-GCM)", test_frame },
+                { "wrapped keys (HPKE with X25519)", test_hpke },
         };
         _cleanup_(work_free) Work *work = arena_alloc(arena_installed(), sizeof(*work));
         int r;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Known-answer test at start: every primitive and the trailer format once, against values made by
- * the peers' own code. The daemon refuses to serve if it fails.
+ * Known-answer test at start: every primitive, the trailer format and HPKE once, against values made
+ * by the peers' own code or published. The daemon refuses to serve if it fails.
  */
 #pragma once
 

@@ -2,6 +2,23 @@
 /* What can be asked about a session's keys: numbers, never a key and nothing made of one. */
 #include "keys/session-internal.h"
 
+#include "util/clock.h"
+
+static void describe_life(Session *session, uint32_t id, uint32_t index, uint64_t last_good_usec, SessionKeyInfo *ret) {
+        const KeyLife *life = life_find(session, id, index);
+        const Sender *sender = sender_find(session, id);
+
+        ret->origin = life->origin;
+        ret->installed_usec = life->installed_usec;
+        ret->next_step_usec = ret->active ? life->next_step_usec : USEC_INFINITY;
+        ret->dies_usec = life_dies(session, life, last_good_usec);
+        ret->activates_usec = USEC_INFINITY;
+        if (sender->planned == index)
+                ret->activates_usec = sender->planned_usec;
+        else if (sender->moving == index)
+                ret->activates_usec = sender->moving_until_usec;
+}
+
 int session_key_info(Session *session, uint32_t id, uint32_t index, SessionKeyInfo *ret) {
         const Participant *participant = session_find(session, id);
         Chain *chain;
@@ -21,9 +38,19 @@ int session_key_info(Session *session, uint32_t id, uint32_t index, SessionKeyIn
                         ret->previous = slot->previous;
                 } else
                         ret->generation = session->shared[index].generation;
+                describe_life(session, id, index, participant ? participant->slots[index].last_good_usec : 0, ret);
         }
         session_unlock(session);
         return r;
+}
+
+/* A stream that fails is worse than one that works, and that is more than one without frames. */
+static SessionStreamState worst_state(const Participant *participant, uint64_t now_usec) {
+        SessionStreamState worst = SESSION_STREAM_IDLE;
+
+        for (const FrameGrant *grant = participant->grants; grant; grant = grant->next)
+                worst = MAX_OF(worst, stream_state(&grant->health, now_usec));
+        return worst;
 }
 
 int session_participant_info(Session *session, uint32_t id, SessionParticipantInfo *ret) {
@@ -34,10 +61,12 @@ int session_participant_info(Session *session, uint32_t id, SessionParticipantIn
         session_lock(session);
         *ret = (SessionParticipantInfo){
                 .local = participant->local,
-                .active_index = participant->active,
+                .active_index = participant->sender.active,
                 .last_verdict = participant->last_verdict,
                 .last_frame_usec = participant->last_frame_usec,
                 .wanted_index = participant->wanted_index,
+                .state = worst_state(participant, clock_boottime_usec()),
+                .follows_window = participant->follows_window,
                 .counters = participant->counters,
         };
         for (uint32_t i = 0; i < session->config.ring_size; i++)

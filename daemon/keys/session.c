@@ -22,6 +22,8 @@ static bool config_valid(const SessionConfig *config) {
         return frame_overhead(config->format) > 0 && config->ring_size >= 1 && config->ring_size <= SESSION_RING_MAX &&
                config->ratchet_window <= SESSION_WINDOW_MAX &&
                config->server_trailer_len <= SESSION_SERVER_TRAILER_MAX &&
+               config->send_limit >= SESSION_SEND_LIMIT_MIN && config->send_limit <= SESSION_SEND_LIMIT_MAX &&
+               config->failure_limit > 0 &&
                (window == 0 ||
                 (window >= SESSION_REPLAY_MIN && window <= SESSION_REPLAY_MAX && (window & (window - 1)) == 0));
 }
@@ -46,8 +48,9 @@ int session_new(Session **ret, Plane *plane, const SessionConfig *config, Sessio
         session->config = *config;
         session->handler = handler;
         session->userdata = userdata;
-        session->shared_active = SESSION_ACTIVE;
-        session->attend_usec = USEC_INFINITY;
+        session->shared_sender = sender_none;
+        session->attend_usec = session->joined.due_usec = session->left.due_usec = USEC_INFINITY;
+        session->events_end = &session->events;
         (void)pthread_mutex_init(&session->lock, NULL); /* default attributes cannot fail */
         plane_add_session(plane, session);
         *ret = session;
@@ -83,6 +86,12 @@ Session *session_free(Session *session) {
                         participant_free(session, session->participants[i]);
         for (uint32_t i = 0; session->shared && i < session->config.ring_size; i++)
                 chain_unref(session->shared[i].chain);
+        while (session->events) {
+                QueuedEvent *queued = session->events;
+
+                session->events = queued->next;
+                free(queued);
+        }
         free(session->shared);
         free(session->participants);
         (void)pthread_mutex_destroy(&session->lock);
@@ -125,8 +134,10 @@ static int install_shared(Session *session, Participant *participant) {
                                  participant->local ? key->step : chain_first(key->chain), generation_next_id());
                 if (r < 0)
                         return r;
+                participant->slots[i].life = key->life;
         }
-        participant->active = participant->local ? session->shared_active : SESSION_ACTIVE;
+        if (participant->local)
+                participant->sender = session->shared_sender;
         return 0;
 }
 
@@ -142,8 +153,9 @@ int session_add_participant(Session *session, bool local, uint32_t *ret_particip
                 return -ENOMEM;
         }
         participant->local = local;
-        participant->active = SESSION_ACTIVE;
-        participant->wanted_index = SESSION_ACTIVE;
+        participant->sender = sender_none;
+        participant->attend_usec = USEC_INFINITY;
+        participant->good_index = participant->wanted_index = SESSION_ACTIVE;
 
         session_lock(session);
         r = reserve_participant(session);
@@ -160,6 +172,15 @@ int session_add_participant(Session *session, bool local, uint32_t *ret_particip
         return r;
 }
 
+int session_set_follows_window(Session *session, uint32_t id, bool follows) {
+        Participant *participant = session_find(session, id);
+
+        if (!participant)
+                return SESSION_NO_PARTICIPANT;
+        participant->follows_window = follows; /* main thread only */
+        return 0;
+}
+
 int session_remove_participant(Session *session, uint32_t id) {
         Participant *participant = session_find(session, id);
 
@@ -172,17 +193,6 @@ int session_remove_participant(Session *session, uint32_t id) {
         return 0;
 }
 
-static void activate(Session *session, Participant *participant, uint32_t index) {
-        if (participant) {
-                participant->active = index;
-                return;
-        }
-        session->shared_active = index;
-        for (size_t i = 0; i < session->n_participants; i++)
-                if (session->participants[i] && session->participants[i]->local)
-                        session->participants[i]->active = index;
-}
-
 /* Wipes the shared key under `index` at everybody. */
 static void clear_everywhere(Session *session, uint32_t index) {
         for (size_t i = 0; i < session->n_participants; i++)
@@ -191,15 +201,31 @@ static void clear_everywhere(Session *session, uint32_t index) {
         session->shared[index].chain = chain_unref(session->shared[index].chain);
 }
 
-static int install_everywhere(Session *session, uint32_t index, Chain *chain, uint32_t step) {
+/* What a fresh key under this index has a new life for; the same key again goes on with its old one. */
+static void begin_life(Session *session, Participant *participant, uint32_t index, SessionOrigin origin,
+                       uint64_t generation) {
+        KeySlot *slot = &participant->slots[index];
+
+        if (slot->current->id == generation)
+                life_start(session, &slot->life, origin);
+        else
+                slot->life.superseded_usec = 0;
+        session_mark(session, participant);
+}
+
+static int install_everywhere(Session *session, uint32_t index, Chain *chain, uint32_t step, SessionOrigin origin) {
         SharedKey *key = &session->shared[index];
         int r = 0;
 
         for (size_t i = 0; i < session->n_participants && r == 0; i++) {
                 Participant *participant = session->participants[i];
+                uint64_t generation = generation_next_id();
 
-                if (participant)
-                        r = slot_install(participant, &participant->slots[index], chain, step, generation_next_id());
+                if (!participant)
+                        continue;
+                r = slot_install(participant, &participant->slots[index], chain, step, generation);
+                if (r == 0)
+                        begin_life(session, participant, index, origin, generation);
         }
         if (r < 0) { /* a key that some have and some have not is worse than none */
                 clear_everywhere(session, index);
@@ -209,38 +235,42 @@ static int install_everywhere(Session *session, uint32_t index, Chain *chain, ui
         chain_ref(chain);
         chain_unref(key->chain);
         *key = (SharedKey){ .chain = chain, .step = step, .generation = generation_next_id() };
+        life_start(session, &key->life, origin);
         return 0;
 }
 
-int session_install(Session *session, uint32_t id, uint32_t index, Chain *chain, uint32_t step,
+int session_install(Session *session, uint32_t id, uint32_t index, Chain *chain, uint32_t step, SessionOrigin origin,
                     uint64_t *ret_generation) {
-        Participant *participant = NULL;
+        uint64_t now = clock_boottime_usec(), generation = generation_next_id();
+        Participant *participant = session_find(session, id);
         int r;
 
+        if (id != SESSION_SHARED && !participant)
+                return SESSION_NO_PARTICIPANT;
+        session->last_sequence++;
         if (id == SESSION_SHARED) {
-                r = install_everywhere(session, index, chain, step);
+                r = install_everywhere(session, index, chain, step, origin);
                 if (r < 0)
                         return r;
                 *ret_generation = session->shared[index].generation;
-                if (session->shared_active == SESSION_ACTIVE)
-                        activate(session, NULL, index);
-                return 0;
+        } else {
+                r = slot_install(participant, &participant->slots[index], chain, step, generation);
+                if (r < 0)
+                        return r;
+                begin_life(session, participant, index, origin, generation);
+                *ret_generation = participant->slots[index].current->id;
         }
 
-        participant = session_find(session, id);
-        if (!participant)
-                return SESSION_NO_PARTICIPANT;
-        r = slot_install(participant, &participant->slots[index], chain, step, generation_next_id());
-        if (r < 0)
-                return r;
-        *ret_generation = participant->slots[index].current->id;
-        if (participant->local && participant->active == SESSION_ACTIVE)
-                activate(session, participant, index);
+        session->follow_pending = true;
+        session_mark(session, participant);
+        /* The first key, or another one in the place of what is sent under. */
+        if ((id == SESSION_SHARED || participant->local) &&
+            (session_active(session, id) == SESSION_ACTIVE || session_active(session, id) == index))
+                sender_activate(session, id, index, now);
         return 0;
 }
 
-/* Checks what all calls on an existing key check. `ret_participant` is NULL for the shared key. */
-static int find_key(Session *session, uint32_t id, uint32_t index, Participant **ret_participant) {
+int session_find_key(Session *session, uint32_t id, uint32_t index, Participant **ret_participant) {
         Participant *participant = NULL;
 
         if (id == SESSION_SHARED) {
@@ -259,35 +289,11 @@ static int find_key(Session *session, uint32_t id, uint32_t index, Participant *
         return 0;
 }
 
-uint32_t session_active(const Session *session, uint32_t id) {
-        const Participant *participant = session_find(session, id);
-
-        if (id == SESSION_SHARED)
-                return session->shared_active;
-        return participant ? participant->active : SESSION_ACTIVE;
-}
-
-int session_activate(Session *session, uint32_t id, uint32_t index) {
-        Participant *participant;
-        int r;
-
-        session_lock(session);
-        r = find_key(session, id, index, &participant);
-        if (r == 0 && participant && session->config.shared)
-                r = SESSION_WRONG_MODE;
-        else if (r == 0 && participant && !participant->local)
-                r = SESSION_WRONG_ROLE;
-        if (r == 0)
-                activate(session, participant, index);
-        session_unlock(session);
-        return r;
-}
-
 int session_position(Session *session, uint32_t id, uint32_t index, Chain **ret_chain, uint32_t *ret_step) {
         Participant *participant;
         int r;
 
-        r = find_key(session, id, index, &participant);
+        r = session_find_key(session, id, index, &participant);
         if (r != 0)
                 return r;
         *ret_chain = participant ? participant->slots[index].chain : session->shared[index].chain;
@@ -295,11 +301,14 @@ int session_position(Session *session, uint32_t id, uint32_t index, Chain **ret_
         return 0;
 }
 
-static int move(Session *session, Participant *participant, uint32_t index, uint32_t step) {
+static uint64_t grace_until(const Session *session, uint64_t now_usec) {
+        return session->config.retain_root ? USEC_INFINITY : now_usec + session->config.grace_usec;
+}
+
+static int move(Session *session, Participant *participant, uint32_t index, uint32_t step, uint64_t now_usec) {
         KeySlot *slot = &participant->slots[index];
         /* A sender's old key is of no use to anybody; a receiver's still opens what is on the way. */
-        uint64_t grace_until = participant->local ? 0 : clock_boottime_usec() + session->config.grace_usec;
-        int r = slot_step(participant, slot, step, grace_until);
+        int r = slot_step(participant, slot, step, participant->local ? 0 : grace_until(session, now_usec));
 
         if (r == 0)
                 slot->reported_step = step;
@@ -308,19 +317,28 @@ static int move(Session *session, Participant *participant, uint32_t index, uint
 
 int session_move(Session *session, uint32_t id, uint32_t index, uint32_t step) {
         Participant *participant = session_find(session, id);
+        uint64_t now = clock_boottime_usec();
         int r = 0;
 
-        atomic_store(&session->dirty, true); /* a grace may have begun */
-        if (participant)
-                return move(session, participant, index, step);
+        session->follow_pending = true;
+        session_mark(session, participant); /* a grace may have begun */
+        if (participant) {
+                r = move(session, participant, index, step, now);
+                if (r == 0)
+                        life_restart(session, &participant->slots[index].life, now);
+                return r;
+        }
 
         session->shared[index].step = step;
+        life_restart(session, &session->shared[index].life, now);
         for (size_t i = 0; i < session->n_participants && r == 0; i++) {
                 participant = session->participants[i];
                 /* Receivers follow by their window; without one they have to be moved. */
                 if (participant && participant->slots[index].chain == session->shared[index].chain &&
-                    (participant->local || session->config.ratchet_window == 0))
-                        r = move(session, participant, index, step);
+                    (participant->local || session->config.ratchet_window == 0)) {
+                        r = move(session, participant, index, step, now);
+                        session_mark(session, participant);
+                }
         }
         return r;
 }
@@ -330,67 +348,21 @@ int session_retire(Session *session, uint32_t id, uint32_t index) {
         int r;
 
         session_lock(session);
-        r = find_key(session, id, index, &participant);
+        r = session_find_key(session, id, index, &participant);
         if (r == 0 && participant)
                 slot_clear(participant, &participant->slots[index]);
         else if (r == 0)
                 clear_everywhere(session, index);
         /* Nothing is sent until a key comes, and the first that comes is sent under again. */
         if (r == 0 && session_active(session, id) == index)
-                activate(session, participant, SESSION_ACTIVE);
+                sender_stop(session, id);
         session_unlock(session);
         return r;
 }
 
-void session_mark_dirty(Session *session) {
+void session_mark(Session *session, Participant *participant) {
+        if (participant)
+                participant->dirty = true;
         if (!atomic_exchange(&session->dirty, true))
                 plane_wake(session->plane);
-}
-
-/* One slot's part of session_attend(). True: `ret_event` is to be reported. */
-static bool attend_slot(Session *session, Participant *participant, uint32_t index, uint64_t now_usec,
-                        SessionEvent *ret_event) {
-        KeySlot *slot = &participant->slots[index];
-
-        if (!slot->chain)
-                return false;
-        *ret_event = (SessionEvent){ .participant = participant->id, .index = index };
-        if (slot->reported_step != slot->current->step) {
-                slot->reported_step = ret_event->step = slot->current->step;
-                ret_event->type = SESSION_EVENT_RATCHETED;
-                session_look_ahead(session, index, slot->chain);
-                return true;
-        }
-        if (slot->previous) {
-                ret_event->step = slot->previous->step; /* the newest that can have died */
-                ret_event->type = SESSION_EVENT_WIPED;
-                if (slot_expire(participant, slot, now_usec))
-                        return true;
-        }
-        for (const Generation *previous = slot->previous; previous; previous = previous->next)
-                session->attend_usec = MIN_OF(session->attend_usec, previous->dies_usec);
-        return false;
-}
-
-uint64_t session_attend(Session *session, uint64_t now_usec) {
-        SessionEvent event;
-
-        if (!atomic_exchange(&session->dirty, false) && session->attend_usec > now_usec)
-                return session->attend_usec;
-
-        session->attend_usec = USEC_INFINITY;
-        for (size_t i = 0; i < session->n_participants; i++)
-                for (uint32_t index = 0; session->participants[i] && index < session->config.ring_size; index++) {
-                        bool report;
-
-                        /* The handler may talk to this session, so it is called without the lock. */
-                        do {
-                                session_lock(session);
-                                report = attend_slot(session, session->participants[i], index, now_usec, &event);
-                                session_unlock(session);
-                                if (report && session->handler)
-                                        session->handler(session, &event, session->userdata);
-                        } while (report && session->participants[i]);
-                }
-        return session->attend_usec;
 }

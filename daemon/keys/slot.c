@@ -54,7 +54,7 @@ static int generation_new(Generation **ret, Chain *chain, uint32_t step, uint64_
 }
 
 /* Compares without a data-dependent branch: both are live keys. */
-static bool same_key(const Chain *a, uint32_t step_a, const Chain *b, uint32_t step_b) {
+static bool same_key(Chain *a, uint32_t step_a, Chain *b, uint32_t step_b) {
         const ScheduleStep *x = a ? chain_at(a, step_a) : NULL, *y = chain_at(b, step_b);
         uint8_t difference = 0;
 
@@ -76,6 +76,9 @@ int slot_install(Participant *participant, KeySlot *slot, Chain *chain, uint32_t
                 slot->previous = previous_free(participant, slot->previous);
                 generation_free(participant, slot->current);
                 slot->current = fresh;
+                slot->last_good_usec = 0;
+                slot->forged = 0;
+                slot->dead = replay_free(slot->dead);
         } else
                 slot->current->step = step;
 
@@ -87,40 +90,96 @@ int slot_install(Participant *participant, KeySlot *slot, Chain *chain, uint32_t
         return 0;
 }
 
-/* Puts the current generation and the skipped ones in front of the previous ones, and drops those that are too many. */
+/* Bounds the list; the newest stay, and those of kept steps, whose frames may come again at any time. */
+static void bound_previous(Participant *participant, KeySlot *slot) {
+        uint32_t n_kept, root = chain_root(slot->chain, &n_kept);
+        Generation **link = &slot->previous;
+        unsigned n = 0;
+
+        while (*link) {
+                Generation *generation = *link;
+
+                if (n++ < SESSION_WINDOW_MAX || generation->step - root < n_kept) {
+                        link = &generation->next;
+                        continue;
+                }
+                *link = generation->next;
+                generation_free(participant, generation);
+        }
+}
+
+static Generation *take_previous(KeySlot *slot, uint32_t step) {
+        for (Generation **link = &slot->previous; *link; link = &(*link)->next) {
+                Generation *generation = *link;
+
+                if (generation->step == step) {
+                        *link = generation->next;
+                        generation->next = NULL;
+                        return generation;
+                }
+        }
+        return NULL;
+}
+
+/* Puts the current generation and the skipped ones in front of the previous ones. */
 static void keep_for_grace(Participant *participant, KeySlot *slot, uint32_t step, uint64_t grace_until_usec) {
         uint32_t first_skipped = slot->current->step + 1;
-        Generation **link, *skipped;
-        unsigned n = 0;
+        Generation *skipped;
 
         slot->current->dies_usec = grace_until_usec;
         slot->current->next = slot->previous;
         slot->previous = slot->current;
         for (uint32_t k = first_skipped; k < step; k++) {
-                if (generation_new(&skipped, slot->chain, k, generation_next_id()) < 0)
+                skipped = take_previous(slot, k);
+                if (!skipped && generation_new(&skipped, slot->chain, k, generation_next_id()) < 0)
                         continue; /* not derived, or no memory: its late frames are lost */
                 skipped->dies_usec = grace_until_usec;
                 skipped->next = slot->previous;
                 slot->previous = skipped;
         }
-        for (link = &slot->previous; *link && n < SESSION_WINDOW_MAX; link = &(*link)->next)
-                n++;
-        *link = previous_free(participant, *link);
+        bound_previous(participant, slot);
 }
 
 int slot_step(Participant *participant, KeySlot *slot, uint32_t step, uint64_t grace_until_usec) {
-        Generation *fresh = NULL;
+        Generation *fresh = take_previous(slot, step);
         int r;
 
-        r = generation_new(&fresh, slot->chain, step, generation_next_id());
-        if (r < 0)
-                return r;
+        if (!fresh) {
+                r = generation_new(&fresh, slot->chain, step, generation_next_id());
+                if (r < 0)
+                        return r;
+        }
         if (grace_until_usec > 0)
                 keep_for_grace(participant, slot, step, grace_until_usec);
         else
                 generation_free(participant, slot->current);
         slot->current = fresh;
         return 0;
+}
+
+int slot_know(Participant *participant, KeySlot *slot, uint32_t step, Generation **ret) {
+        Generation *generation;
+        int r;
+
+        r = generation_new(&generation, slot->chain, step, generation_next_id());
+        if (r < 0)
+                return r;
+        generation->dies_usec = USEC_INFINITY;
+        generation->next = slot->previous;
+        slot->previous = generation;
+        bound_previous(participant, slot);
+        *ret = generation;
+        return 0;
+}
+
+/* So many IVs of a dead generation are enough to recognise copies of its last frames. */
+#define DEAD_IVS 256u
+
+/* The dead key's frames cannot be told from forged ones any more, but for copies of those that were accepted. */
+static void remember(const Participant *participant, KeySlot *slot, const Generation *generation) {
+        if (!slot->dead && replay_new(&slot->dead, DEAD_IVS) < 0)
+                return; /* then they are told as forged */
+        window_collect(participant, generation, slot->dead);
 }
 
 bool slot_expire(Participant *participant, KeySlot *slot, uint64_t now_usec) {
@@ -135,6 +194,7 @@ bool slot_expire(Participant *participant, KeySlot *slot, uint64_t now_usec) {
                         continue;
                 }
                 *link = generation->next;
+                remember(participant, slot, generation);
                 generation_free(participant, generation);
                 wiped = true;
         }
@@ -147,5 +207,7 @@ void slot_clear(Participant *participant, KeySlot *slot) {
         slot->previous = previous_free(participant, slot->previous);
         slot->current = generation_free(participant, slot->current);
         slot->chain = chain_unref(slot->chain);
+        slot->dead = replay_free(slot->dead);
+        slot->life = (KeyLife){ 0 };
         slot->retired = slot->retired || had_key;
 }

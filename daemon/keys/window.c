@@ -106,14 +106,7 @@ static int open_window(const Participant *participant, WindowGroup *group, const
         if (r < 0)
                 return r;
 
-        if (generation->merged)
-                replay_merge(set, generation->merged);
-        for (const WindowGroup *other = participant->groups; other; other = other->next) {
-                const struct Window *window = find(other, generation->id);
-
-                if (window)
-                        replay_merge(set, window->set);
-        }
+        window_collect(participant, generation, set);
         group->windows[group->n] = (struct Window){ .generation = generation->id, .set = take_ptr(set) };
         *ret = &group->windows[group->n++];
         return 0;
@@ -131,6 +124,17 @@ int window_add(const Participant *participant, WindowGroup *group, const Generat
         }
         replay_add(window->set, tag);
         return 0;
+}
+
+void window_collect(const Participant *participant, const Generation *generation, ReplaySet *into) {
+        if (generation->merged)
+                replay_merge(into, generation->merged);
+        for (const WindowGroup *group = participant->groups; group; group = group->next) {
+                const struct Window *window = find(group, generation->id);
+
+                if (window)
+                        replay_merge(into, window->set);
+        }
 }
 
 void window_drop(Participant *participant, Generation *generation) {
