@@ -9,6 +9,8 @@ libkeyplane_la_SOURCES += \
 	daemon/crypto/aead.h \
 	daemon/crypto/arena.c \
 	daemon/crypto/arena.h \
+	daemon/crypto/hpke.c \
+	daemon/crypto/hpke.h \
 	daemon/crypto/kdf.c \
 	daemon/crypto/kdf.h \
 	daemon/crypto/registers.c \

@@ -11,9 +11,14 @@ libkeyplane_la_SOURCES = \
 	daemon/keys/chain.c daemon/keys/chain.h \
 	daemon/keys/derive.c \
 	daemon/keys/deriver.c daemon/keys/deriver.h \
-	daemon/keys/frame.c daemon/keys/frame.h \
+	daemon/keys/frame.c daemon/keys/frame.h daemon/keys/frame-internal.h \
+	daemon/keys/frame-trailer.c \
+	daemon/keys/life.c \
 	daemon/keys/plane.c daemon/keys/plane.h daemon/keys/plane-internal.h \
 	daemon/keys/preset.c daemon/keys/preset.h \
+	daemon/keys/rotate.c \
+	daemon/keys/sender.c \
+	daemon/keys/stream.c \
 	daemon/keys/replay.c daemon/keys/replay.h \
 	daemon/keys/schedule.c daemon/keys/schedule.h \
 	daemon/keys/selftest.c daemon/keys/selftest.h \
@@ -21,6 +26,7 @@ libkeyplane_la_SOURCES = \
 	daemon/keys/session-info.c \
 	daemon/keys/slot.c \
 	daemon/keys/window.c \
+	daemon/keys/wrap.c daemon/keys/wrap.h \
 	daemon/channel/channel.c daemon/channel/channel.h \
 	daemon/channel/server.c daemon/channel/server.h
 libkeyplane_la_CFLAGS = $(AM_CFLAGS) $(LIBGCRYPT_CFLAGS)

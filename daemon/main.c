@@ -34,6 +34,7 @@ typedef enum ExitStatus {
         EXIT_BUS = 3,
         EXIT_MEMORY = 4,
         EXIT_SELFTEST = 5,
+        EXIT_CONFIG = 6,
 } ExitStatus;
 
 typedef struct Arguments {
@@ -41,6 +42,7 @@ typedef struct Arguments {
         ArenaProtection protection;
         uint64_t arena_size; /* 0: the default, or less if the limits say so */
         int log_level;
+        bool check_config; /* and nothing else */
 } Arguments;
 
 static const char help_text[] =
@@ -52,6 +54,8 @@ static const char help_text[] =
         "      --system            serve the system bus (default)\n"
         "      --user              serve the calling user's bus\n"
         "      --address=ADDRESS   serve the bus at this D-Bus address\n"
+        "      --config=FILE       read this file instead of framekeyd.conf and its drop-ins\n"
+        "      --check-config      say what the configuration is, and what is wrong with it, and exit\n"
         "      --no-secretmem      keep keys in locked memory instead of memfd_secret(2), which root\n"
         "                          can read; lets the machine hibernate\n"
         "      --arena-size=SIZE   memory for secrets, with suffix K or M (default: 4M, or what\n"
@@ -68,6 +72,8 @@ static const char help_text[] =
         "        for the sessions of one desktop user, without root\n"
         "  framekeyd --address=unix:path=/tmp/bus --log-level=debug\n"
         "        on a private bus, for trying things out\n"
+        "  framekeyd --check-config\n"
+        "        after a change of /etc/framekey/framekeyd.conf, before \"systemctl reload framekeyd\"\n"
         "  framekeyd --system --arena-size=32M --quota=channels=256 --quota=region-bytes=1073741824\n"
         "        for a host that records or bridges many calls\n"
         "\n"
@@ -78,8 +84,9 @@ static const char help_text[] =
         "  3  there is no bus, it hung up, or it refuses the name org.framekey1\n"
         "  4  there is not enough memory for secrets; raise RLIMIT_MEMLOCK\n"
         "  5  the self test failed: do not use this build\n"
+        "  6  the configuration is wrong; the log says where\n"
         "\n"
-        "See framekeyd(8), framekeyctl(1) and org.framekey1(5).\n";
+        "See framekeyd(8), framekeyd.conf(5), framekeyctl(1) and org.framekey1(5).\n";
 
 static int usage_error(const char *what, const char *value, const char *wanted) {
         (void)fprintf(stderr, "framekeyd: %s%s: %s\nTry 'framekeyd --help'.\n", what, value, wanted);
@@ -129,6 +136,8 @@ enum {
         OPTION_SYSTEM = 0x100,
         OPTION_USER,
         OPTION_ADDRESS,
+        OPTION_CONFIG,
+        OPTION_CHECK_CONFIG,
         OPTION_NO_SECRETMEM,
         OPTION_ARENA_SIZE,
         OPTION_THREADS,
@@ -150,6 +159,12 @@ static int parse_option(int option, const char *value, Arguments *arguments) {
         case OPTION_ADDRESS:
                 arguments->daemon.bus = DAEMON_BUS_ADDRESS;
                 arguments->daemon.address = value;
+                return 0;
+        case OPTION_CONFIG:
+                arguments->daemon.source.file = value;
+                return 0;
+        case OPTION_CHECK_CONFIG:
+                arguments->check_config = true;
                 return 0;
         case OPTION_NO_SECRETMEM:
                 arguments->protection = ARENA_PROTECTION_LOCKED;
@@ -183,6 +198,8 @@ static int parse_arguments(int argc, char *argv[], Arguments *arguments) {
                 { "system", no_argument, NULL, OPTION_SYSTEM },
                 { "user", no_argument, NULL, OPTION_USER },
                 { "address", required_argument, NULL, OPTION_ADDRESS },
+                { "config", required_argument, NULL, OPTION_CONFIG },
+                { "check-config", no_argument, NULL, OPTION_CHECK_CONFIG },
                 { "no-secretmem", no_argument, NULL, OPTION_NO_SECRETMEM },
                 { "arena-size", required_argument, NULL, OPTION_ARENA_SIZE },
                 { "threads", required_argument, NULL, OPTION_THREADS },
@@ -210,6 +227,62 @@ static int parse_arguments(int argc, char *argv[], Arguments *arguments) {
         if (optind < argc)
                 return usage_error("", argv[optind], "framekeyd takes options only.");
         return 0;
+}
+
+/* Where the configuration lies unless --config says so: nowhere for a bus by its address, which is for trials. */
+static int choose_directories(DaemonConfig *config, char **ret_directory) {
+        const char *base = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+        int n = 0;
+
+        if (config->bus == DAEMON_BUS_SYSTEM) {
+                config->source.directories[0] = SYSCONFDIR "/framekey";
+                config->source.directories[1] = VENDORCONFDIR;
+        }
+        if (config->bus != DAEMON_BUS_USER)
+                return 0;
+        if (base && base[0] == '/')
+                n = asprintf(ret_directory, "%s/framekey", base);
+        else if (home && home[0] == '/')
+                n = asprintf(ret_directory, "%s/.config/framekey", home);
+        if (n < 0) {
+                *ret_directory = NULL;
+                return -ENOMEM;
+        }
+        config->source.directories[0] = *ret_directory;
+        return 0;
+}
+
+static int print_config(const DaemonConfig *config, const Log *log) {
+        ConfigFiles files = { 0 };
+        Policy policy;
+        int r;
+
+        r = config_files_find(&files, &config->source, log);
+        if (r == 0)
+                r = config_files_read(&files, log, &policy);
+        for (size_t i = 0; r == 0 && i < files.n; i++)
+                (void)printf("# %s\n", files.paths[i]);
+        config_files_clear(&files);
+        if (r != 0)
+                return r;
+        config_print(&policy, stdout);
+        return fflush(stdout) == 0 ? 0 : -errno;
+}
+
+/* A status other than EXIT_STOPPED ends the start. */
+static ExitStatus read_config(Arguments *arguments, const Log *log, char **ret_directory) {
+        int r;
+
+        r = choose_directories(&arguments->daemon, ret_directory);
+        if (r == 0 && arguments->check_config)
+                r = print_config(&arguments->daemon, log);
+        else if (r == 0)
+                r = config_load(&arguments->daemon.source, log, &arguments->daemon.policy);
+        if (r < 0)
+                log_line(log, LOG_ERR, "Cannot read and show the configuration: %s.", strerror(-r));
+        else if (r > 0)
+                log_line(log, LOG_ERR, "The configuration is wrong; mend it, and try again with --check-config.");
+        return r < 0 ? EXIT_FAILED : r > 0 ? EXIT_CONFIG : EXIT_STOPPED;
 }
 
 static unsigned default_threads(void) {
@@ -323,7 +396,9 @@ static ExitStatus serve(const Arguments *arguments, const Log *log) {
 
 int main(int argc, char *argv[]) {
         Arguments arguments = { .protection = ARENA_PROTECTION_SECRETMEM, .log_level = LOG_INFO };
+        _cleanup_free_ char *own_directory = NULL;
         const char *failed = NULL;
+        ExitStatus status;
         Log log;
         int r;
 
@@ -333,6 +408,9 @@ int main(int argc, char *argv[]) {
         if (r != 0)
                 return r > 0 ? EXIT_STOPPED : EXIT_USAGE;
         log_init(&log, arguments.log_level);
+        status = read_config(&arguments, &log, &own_directory);
+        if (status != EXIT_STOPPED || arguments.check_config)
+                return status;
 
         r = harden();
         if (r < 0) {

@@ -25,15 +25,22 @@ static const struct {
         [AUDIT_ATTACH_SESSION] = { "attach-session", "c5b1b83ad1214cb48e4a26c8c3bb995c" },
         [AUDIT_ADD_PARTICIPANT] = { "add-participant", "7344da03c6f845b0957c571450e741e0" },
         [AUDIT_REMOVE_PARTICIPANT] = { "remove-participant", "c69fcd8e8eee4753ad0ab7482ae92098" },
+        [AUDIT_JOIN] = { "join", "1b646cb57bed4384900c55b88e16336b" },
+        [AUDIT_LEAVE] = { "leave", "fedaabb717a341069ff94cf885923263" },
         [AUDIT_IMPORT_KEY] = { "import-key", "4dd569924bf4420991bf5111b259b295" },
         [AUDIT_GENERATE_KEY] = { "generate-key", "9132c8441b5747bca652791ab184c599" },
+        [AUDIT_IMPORT_WRAPPED] = { "import-wrapped", "e9b6a76c8a7d41bcb742c6a9151c18a6" },
+        [AUDIT_EXPORT_WRAPPED] = { "export-wrapped", "384183f9049c40afbce37a0e10a432f8" },
         [AUDIT_RATCHET] = { "ratchet", "beb312198ba64b3eaafa34df6fb470d7" },
+        [AUDIT_ROTATE] = { "rotate", "7c8f846cd9d742ebb509b7d20d3087f7" },
         [AUDIT_ACTIVATE] = { "activate", "fd2e10eb17fb4347931a2e187becea45" },
         [AUDIT_RETIRE_KEY] = { "retire-key", "d95509d954ed48129dbf3c52cfc65c34" },
         [AUDIT_OPEN_CHANNEL] = { "open-channel", "df36f59d7edd4f76b2bab55c101a6175" },
         [AUDIT_CLOSE_CHANNEL] = { "close-channel", "0948c289fdd6444785b9c24fd7a3a17d" },
         [AUDIT_CHANNEL_VIOLATED] = { "channel-violated", "721cbc3f65a846de80664b1df9c0a55a" },
         [AUDIT_LOCK] = { "lock", "421c4a88318b49eeab911b64bacddefd" },
+        [AUDIT_SET_RATCHET] = { "set-ratchet", "7a8b82f6215a4c24b1afaf33ecc91e6f" },
+        [AUDIT_SET_POLICY] = { "set-policy", "129dcda42c7340bda845035c71349964" },
 };
 
 /* A bucket of records: full means nothing to remember. */
@@ -106,12 +113,13 @@ static AuditUser *user_get(Audit *audit, uid_t uid, uint64_t now_usec) {
         return user;
 }
 
-/* Whether the user may have one more record. Root's acts are always told. */
-static bool user_spend(Audit *audit, uid_t uid) {
+/* Whether there may be one more record. What root asks for is always told. */
+static bool spend(Audit *audit, const AuditRecord *record) {
+        uid_t uid = record->caller ? record->caller->uid : record->owner_uid;
         uint64_t now_usec = clock_boottime_usec();
         AuditUser *user;
 
-        if (uid == 0)
+        if (record->caller && uid == 0)
                 return true;
         user = user_get(audit, uid, now_usec);
         if (!user)
@@ -131,9 +139,11 @@ static bool user_spend(Audit *audit, uid_t uid) {
         return true;
 }
 
+#define FIELDS_MAX 13u
+
 typedef struct Fields {
-        char text[12][FIELD_MAX];
-        struct iovec iov[12];
+        char text[FIELDS_MAX][FIELD_MAX];
+        struct iovec iov[FIELDS_MAX];
         size_t n;
 } Fields;
 
@@ -164,23 +174,41 @@ static void message_add_number(char *message, size_t size, const char *name, uin
         (void)snprintf(message + len, size - len, " %s=%" PRIu64, name, value);
 }
 
+static void add_text(char *message, size_t size, Fields *fields, const char *name, const char *field,
+                     const char *value) {
+        if (!value)
+                return;
+        message_add(message, size, name, value);
+        field_add(fields, field, value);
+}
+
+static void add_actor(char *message, size_t size, Fields *fields, const AuditRecord *record) {
+        const Caller *caller = record->caller;
+
+        if (!caller) {
+                message_add_number(message, size, "owner", record->owner_uid);
+                field_add_number(fields, "FK_OWNER_UID", record->owner_uid);
+                return;
+        }
+        message_add_number(message, size, "uid", caller->uid);
+        message_add_number(message, size, "pid", (uint64_t)caller->pid);
+        message_add(message, size, "sender", caller->name);
+        field_add_number(fields, "FK_SENDER_UID", caller->uid);
+        field_add_number(fields, "FK_SENDER_PID", (uint64_t)caller->pid);
+        field_add(fields, "FK_SENDER_UNIQUE", caller->name);
+}
+
 void audit_write(Audit *audit, const AuditRecord *record) {
         char message[3 * LOG_ESCAPED_MAX] = "audit: ";
         Fields fields = { .n = 0 };
 
-        if (!user_spend(audit, record->caller->uid))
+        if (!spend(audit, record))
                 return;
         (void)strncat(message, actions[record->action].name, 64);
         field_add(&fields, "MESSAGE_ID", actions[record->action].message_id);
         field_add(&fields, "FK_ACTION", actions[record->action].name);
-        if (record->session) {
-                message_add(message, sizeof(message), "session", record->session);
-                field_add(&fields, "FK_SESSION", record->session);
-        }
-        if (record->participant) {
-                message_add(message, sizeof(message), "participant", record->participant);
-                field_add(&fields, "FK_PARTICIPANT", record->participant);
-        }
+        add_text(message, sizeof(message), &fields, "session", "FK_SESSION", record->session);
+        add_text(message, sizeof(message), &fields, "participant", "FK_PARTICIPANT", record->participant);
         if (record->index != AUDIT_NO_NUMBER) {
                 message_add_number(message, sizeof(message), "index", record->index);
                 field_add_number(&fields, "FK_KEY_INDEX", record->index);
@@ -189,17 +217,10 @@ void audit_write(Audit *audit, const AuditRecord *record) {
                 message_add_number(message, sizeof(message), "step", record->step);
                 field_add_number(&fields, "FK_KEY_STEP", record->step);
         }
-        if (record->reason) {
-                message_add(message, sizeof(message), "reason", record->reason);
-                field_add(&fields, "FK_REASON", record->reason);
-        }
-        message_add_number(message, sizeof(message), "uid", record->caller->uid);
-        message_add_number(message, sizeof(message), "pid", (uint64_t)record->caller->pid);
-        message_add(message, sizeof(message), "sender", record->caller->name);
-        message_add(message, sizeof(message), "result", record->result);
-        field_add_number(&fields, "FK_SENDER_UID", record->caller->uid);
-        field_add_number(&fields, "FK_SENDER_PID", (uint64_t)record->caller->pid);
-        field_add(&fields, "FK_SENDER_UNIQUE", record->caller->name);
-        field_add(&fields, "FK_RESULT", record->result);
+        add_text(message, sizeof(message), &fields, "recipient", "FK_RECIPIENT", record->recipient);
+        add_text(message, sizeof(message), &fields, "setting", "FK_SETTING", record->setting);
+        add_text(message, sizeof(message), &fields, "reason", "FK_REASON", record->reason);
+        add_actor(message, sizeof(message), &fields, record);
+        add_text(message, sizeof(message), &fields, "result", "FK_RESULT", record->result);
         log_fields(audit->log, LOG_NOTICE, message, fields.iov, fields.n);
 }

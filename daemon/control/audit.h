@@ -4,7 +4,8 @@
  * with which result. Never a secret, never a hash of one, never a frame.
  *
  * Main thread. Each user has a budget of records, so that a flood of one cannot push the records
- * of others out of the journal; what was dropped is counted and told.
+ * of others out of the journal; what was dropped is counted and told. What the daemon does by itself
+ * to the keys of a session is told too, at its owner's expense.
  */
 #pragma once
 
@@ -17,15 +18,22 @@ typedef enum AuditAction {
         AUDIT_ATTACH_SESSION,
         AUDIT_ADD_PARTICIPANT,
         AUDIT_REMOVE_PARTICIPANT,
+        AUDIT_JOIN,
+        AUDIT_LEAVE,
         AUDIT_IMPORT_KEY,
         AUDIT_GENERATE_KEY,
+        AUDIT_IMPORT_WRAPPED,
+        AUDIT_EXPORT_WRAPPED,
         AUDIT_RATCHET,
+        AUDIT_ROTATE,
         AUDIT_ACTIVATE,
         AUDIT_RETIRE_KEY,
         AUDIT_OPEN_CHANNEL,
         AUDIT_CLOSE_CHANNEL,
         AUDIT_CHANNEL_VIOLATED,
         AUDIT_LOCK,
+        AUDIT_SET_RATCHET, /* of a session */
+        AUDIT_SET_POLICY,  /* of the daemon */
         AUDIT_ACTION_MAX,
 } AuditAction;
 
@@ -33,12 +41,15 @@ typedef enum AuditAction {
 
 typedef struct AuditRecord {
         AuditAction action;
-        const Caller *caller;
+        const Caller *caller;    /* NULL: nobody asked, the daemon did it by itself */
+        uid_t owner_uid;         /* without a caller: whose session it is, and whose budget */
         const char *session;     /* id; NULL: none */
         const char *participant; /* NULL: none; "": the shared key */
         uint32_t index;          /* AUDIT_NO_NUMBER: none, or the active one */
         uint32_t step;           /* AUDIT_NO_NUMBER: none */
-        const char *reason;      /* of the administrator; NULL: none */
+        const char *reason;      /* the caller's own words, or why the daemon did it; NULL: none */
+        const char *recipient;   /* fingerprint of whom a key was wrapped for; NULL: nobody */
+        const char *setting;     /* "NAME=VALUE"; NULL: none */
         const char *result;      /* "ok" or the error's name */
 } AuditRecord;
 

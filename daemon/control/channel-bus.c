@@ -25,6 +25,28 @@ static int property_streams(sd_bus *bus, const char *path, const char *interface
         return sd_bus_message_close_container(reply);
 }
 
+static int property_stream_states(sd_bus *bus, const char *path, const char *interface, const char *property,
+                                  sd_bus_message *reply, void *userdata, sd_bus_error *error) {
+        const ChannelObject *channel = userdata;
+        const StreamRow *row;
+        int r;
+
+        r = sd_bus_message_open_container(reply, 'a', "(usut)");
+        if (r < 0)
+                return r;
+        DL_FOREACH(channel->streams, row) {
+                ChannelStreamInfo info;
+
+                if (channel_stream_info(channel->channel, row->id, &info) < 0)
+                        continue; /* it left */
+                r = sd_bus_message_append(reply, "(usut)", row->id, session_stream_state_name(info.state),
+                                          info.seen_index, info.failed);
+                if (r < 0)
+                        return r;
+        }
+        return sd_bus_message_close_container(reply);
+}
+
 static int property_counter(sd_bus *bus, const char *path, const char *interface, const char *property,
                             sd_bus_message *reply, void *userdata, sd_bus_error *error) {
         const ChannelObject *channel = userdata;
@@ -62,6 +84,7 @@ static int method_close(sd_bus_message *message, void *userdata, sd_bus_error *e
 const sd_bus_vtable channel_bus_vtable[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_PROPERTY("Streams", "a(ussss)", property_streams, 0, 0),
+        SD_BUS_PROPERTY("StreamStates", "a(usut)", property_stream_states, 0, 0),
         SD_BUS_PROPERTY("Frames", "t", property_counter, 0, 0),
         SD_BUS_PROPERTY("Bytes", "t", property_counter, 0, 0),
         SD_BUS_PROPERTY("Refused", "t", property_counter, 0, 0),

@@ -9,6 +9,7 @@
 
 #include "channel/channel.h"
 #include "control/audit.h"
+#include "control/config-file.h"
 #include "control/log.h"
 #include "control/owner.h"
 #include "control/quota.h"
@@ -33,10 +34,13 @@ typedef struct DaemonConfig {
         const char *address; /* with DAEMON_BUS_ADDRESS; outlives the daemon */
         unsigned n_threads;  /* data threads */
         uint64_t quotas[QUOTA_MAX];
+        ConfigSource source; /* read again at SIGHUP */
+        Policy policy;       /* what it says now */
 } DaemonConfig;
 
 typedef struct Daemon {
         DaemonConfig config;
+        Policy policy; /* the configuration's, and what administrators have set since */
         const Log *log;
         Audit *audit;
         Quota *quota;
@@ -61,7 +65,7 @@ int daemon_new(Daemon **ret, const DaemonConfig *config, const Log *log);
 /* Closes all sessions, wipes all keys, leaves the bus. Takes NULL; returns NULL. */
 Daemon *daemon_free(Daemon *daemon);
 DEFINE_CLEANUP(Daemon, daemon_free)
-/* Serves until SIGTERM or SIGINT. 0; DAEMON_NO_BUS; negative errno. */
+/* Serves until SIGTERM or SIGINT; SIGHUP reads the configuration again. 0; DAEMON_NO_BUS; negative errno. */
 int daemon_run(Daemon *daemon);
 
 /* manager-bus.c */

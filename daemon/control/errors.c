@@ -72,6 +72,8 @@ int error_fill_outcome(sd_bus_error *error, int outcome) {
                 return error_set(error, ERROR_BUSY);
         case SESSION_CLOSED:
                 return error_set(error, ERROR_NO_SUCH_SESSION);
+        case SESSION_FORGED:
+                return error_set(error, ERROR_WRAPPED_KEY_INVALID);
         case -ENOMEM:
                 /* What the key plane allocates for a key lies in the arena, which is far smaller than the heap. */
                 return error_set(error, ERROR_SECRET_MEMORY_FULL);

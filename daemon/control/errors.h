@@ -54,7 +54,12 @@
         X(SECRET_MEMORY_FULL, "SecretMemoryFull", ENOSPC,                                                              \
           "The memory for secrets is full; retire keys, or have the administrator raise --arena-size and "             \
           "LimitMEMLOCK.")                                                                                             \
-        X(BUSY, "Busy", EBUSY, "The same key is being derived already; wait for that call to end, then try again.")
+        X(BUSY, "Busy", EBUSY, "The same key is being derived already; wait for that call to end, then try again.")    \
+        X(WRAPPED_KEY_INVALID, "WrappedKeyInvalid", EBADMSG,                                                           \
+          "The package does not open here: it was wrapped for another daemon, participant or format, or changed on "   \
+          "the way; have it wrapped anew for the key that GetTransportKey gives now.")                                 \
+        X(POLICY_FORBIDS, "PolicyForbids", EACCES,                                                                     \
+          "The administrator does not allow this; ask for another setting in framekeyd.conf.")
 
 typedef enum ErrorId {
 #define ERROR_ID(id, name, number, text) ERROR_##id,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Words and checks of the key schedule's options; see key-options.h. */
+/* Words and checks of the options that calls share; see key-options.h. */
 #include "control/key-options.h"
 
 #include "control/errors.h"
@@ -16,6 +16,12 @@ int key_options_check(const Schedule *schedule, sd_bus_error *error) {
         const char *problem = schedule_check(schedule);
 
         return problem ? error_set_invalid(error, "These options do not fit: %s.", problem) : 0;
+}
+
+void activation_options_settle(ActivationOptions *options) {
+        options->wanted = options->wanted || options->when.after_usec != USEC_INFINITY || options->when.at_key_frame;
+        if (options->when.after_usec == USEC_INFINITY)
+                options->when.after_usec = 0;
 }
 
 const char *key_options_suite(const Schedule *schedule) {

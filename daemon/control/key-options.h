@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The options of a key schedule, which OpenSession (as defaults of its imports), ImportKey and
- * GenerateKey share: rows for a table over any struct with a member `schedule`.
+ * Options that several calls share, as rows for a table: those of a key schedule (OpenSession, as
+ * defaults of its imports, ImportKey, GenerateKey) over any struct with a member `schedule`, and
+ * those that say when a new key is sent under (ImportKey, GenerateKey, ImportWrapped) over any
+ * struct with a member `activation`.
  */
 #pragma once
 
 #include "control/options.h"
-#include "keys/schedule.h"
+#include "keys/session.h"
 
 extern const OptionWord key_option_kdfs[];
 
@@ -29,6 +31,34 @@ extern const OptionWord key_option_kdfs[];
                 .name = "key-bits", .type = OPTION_U32, .offset = offsetof(target, schedule.key_bits), .min = 128,     \
                 .max = 256                                                                                             \
         }
+
+/* A key that waits longer for its use was not wanted. */
+#define ACTIVATE_AFTER_MAX_USEC (3600 * USEC_PER_SEC)
+
+typedef struct ActivationOptions {
+        bool wanted;
+        SessionActivation when;
+} ActivationOptions;
+
+/* Not told when. */
+#define ACTIVATION_OPTIONS_NONE ((ActivationOptions){ .when.after_usec = USEC_INFINITY })
+
+#define ACTIVATION_OPTION_ROWS(target)                                                                                 \
+        { .name = "activate", .type = OPTION_BOOL, .offset = offsetof(target, activation.wanted) },                    \
+                { .name = "activate-after-usec",                                                                       \
+                  .type = OPTION_U64,                                                                                  \
+                  .offset = offsetof(target, activation.when.after_usec),                                              \
+                  .max = ACTIVATE_AFTER_MAX_USEC },                                                                    \
+        {                                                                                                              \
+                .name = "at-key-frame", .type = OPTION_BOOL, .offset = offsetof(target, activation.when.at_key_frame)  \
+        }
+
+/* After reading: saying when means that it is wanted. */
+void activation_options_settle(ActivationOptions *options);
+/* Whether frames go under the key from the call on, and not later. */
+static inline bool activation_is_now(const SessionActivation *when) {
+        return when->after_usec == 0 && !when->at_key_frame;
+}
 
 /* Whether the options fit together. 0; negative errno with `error` set. */
 int key_options_check(const Schedule *schedule, sd_bus_error *error);

@@ -4,80 +4,13 @@
 
 #include "control/errors.h"
 #include "control/key-options.h"
+#include "control/manager-bus.h"
 #include "control/object-tree.h"
 #include "control/operation.h"
 #include "control/request.h"
+#include "control/session-options.h"
 #include "control/statistics.h"
 #include "crypto/arena.h"
-
-#define MANAGER_INTERFACE DAEMON_BUS_NAME ".Manager"
-/* A previous key that lives longer than this is no grace any more. */
-#define GRACE_MAX_USEC (3600 * USEC_PER_SEC)
-
-static const OptionWord key_modes[] = { { "shared", true }, { "participant", false }, { NULL, 0 } };
-
-typedef struct SessionOptions {
-        uint32_t shared;
-        bool exclusive;
-        bool linger;
-        SessionConfig config;
-        Schedule schedule;
-} SessionOptions;
-
-static const Option session_options[] = {
-        { .name = "key-mode", .type = OPTION_WORD, .offset = offsetof(SessionOptions, shared), .words = key_modes },
-        { .name = "ring-size",
-          .type = OPTION_U32,
-          .offset = offsetof(SessionOptions, config.ring_size),
-          .min = 1,
-          .max = SESSION_RING_MAX },
-        { .name = "ratchet-window",
-          .type = OPTION_U32,
-          .offset = offsetof(SessionOptions, config.ratchet_window),
-          .max = SESSION_WINDOW_MAX },
-        { .name = "grace-usec",
-          .type = OPTION_U64,
-          .offset = offsetof(SessionOptions, config.grace_usec),
-          .max = GRACE_MAX_USEC },
-        { .name = "replay-window",
-          .type = OPTION_U32,
-          .offset = offsetof(SessionOptions, config.replay_window),
-          .max = SESSION_REPLAY_MAX },
-        { .name = "server-trailer",
-          .type = OPTION_BYTES,
-          .offset = offsetof(SessionOptions, config.server_trailer),
-          .len_offset = offsetof(SessionOptions, config.server_trailer_len),
-          .max = SESSION_SERVER_TRAILER_MAX },
-        { .name = "exclusive", .type = OPTION_BOOL, .offset = offsetof(SessionOptions, exclusive) },
-        { .name = "linger", .type = OPTION_BOOL, .offset = offsetof(SessionOptions, linger) },
-        KEY_OPTION_ROWS(SessionOptions),
-        { .name = NULL },
-};
-
-static int read_session_options(sd_bus_message *message, const Preset *preset, SessionRequest *ret,
-                                sd_bus_error *error) {
-        SessionOptions options = { .shared = preset->shared, .exclusive = true };
-        int r;
-
-        preset_session_config(preset, &options.config);
-        preset_schedule(preset, &options.schedule);
-        r = options_read(message, session_options, &options, error);
-        if (r < 0)
-                return r;
-        if (options.config.replay_window > 0 && options.config.replay_window < SESSION_REPLAY_MIN)
-                return error_set_invalid(error,
-                                         "Option 'replay-window' is %u; it must be 0 (off) or between %u and %u.",
-                                         options.config.replay_window, SESSION_REPLAY_MIN, SESSION_REPLAY_MAX);
-        r = key_options_check(&options.schedule, error);
-        if (r < 0)
-                return r;
-        options.config.shared = options.shared;
-        ret->config = options.config;
-        ret->schedule = options.schedule;
-        ret->exclusive = options.exclusive;
-        ret->linger = options.linger;
-        return 0;
-}
 
 static int open_session(Daemon *daemon, const Caller *caller, const SessionRequest *request, SessionObject **ret,
                         sd_bus_error *error) {
@@ -113,7 +46,7 @@ static int method_open_session(sd_bus_message *message, void *userdata, sd_bus_e
         r = request_check_text("label", request.label, SESSION_LABEL_MAX, error);
         if (r < 0)
                 return r;
-        r = read_session_options(message, request.preset, &request, error);
+        r = session_options_read(message, &daemon->policy, &request, error);
         if (r < 0)
                 return r;
         r = caller_get(&daemon->callers, message, &caller);
@@ -202,6 +135,55 @@ static int method_ratchet_keys(sd_bus_message *message, void *userdata, sd_bus_e
                 return r;
         r = operation_ratchet_all(daemon, session, message, &caller, reason, error);
         return r < 0 ? r : 1;
+}
+
+static int rotate_session(SessionObject *session, const Caller *caller, const char *reason, SessionRotation *total) {
+        /* An owner who calls here is asked for fresh keys as by Rotate. */
+        SessionReason why = session_object_may_change(session, caller) ? SESSION_REASON_REQUEST : SESSION_REASON_ADMIN;
+        AuditRecord record = request_record(AUDIT_ROTATE, caller, NULL, AUDIT_NO_NUMBER);
+        SessionRotation rotation = { 0 };
+        int r;
+
+        r = session_rotate(session->session, SESSION_SENDERS, why, &rotation);
+        record.reason = reason;
+        (void)request_audit(session, &record, MIN_OF(r, 0), NULL);
+        total->n_rotated += rotation.n_rotated;
+        total->n_requested += rotation.n_requested;
+        return MIN_OF(r, 0);
+}
+
+static int method_rotate_keys(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        SessionRotation total = { 0 };
+        SessionObject *session = NULL;
+        Daemon *daemon = userdata;
+        const char *id, *reason;
+        Caller caller;
+        int r;
+
+        r = sd_bus_message_read(message, "ss", &id, &reason);
+        if (r < 0)
+                return r;
+        r = options_read(message, options_none, NULL, error);
+        if (r < 0)
+                return r;
+        r = request_check_text("reason", reason, REQUEST_REASON_MAX, error);
+        if (r < 0)
+                return r;
+        if (id[0] == '\0')
+                r = request_admin(daemon, message, AUDIT_ROTATE, &caller, error);
+        else
+                r = request_admin_session(daemon, message, id, AUDIT_ROTATE, &caller, &session, error);
+        if (r < 0)
+                return r;
+        if (session)
+                r = rotate_session(session, &caller, reason, &total);
+        else
+                for (session = daemon->sessions; session; session = session->hh.next) {
+                        int q = rotate_session(session, &caller, reason, &total);
+
+                        r = r < 0 ? r : q;
+                }
+        return r < 0 ? r : sd_bus_reply_method_return(message, "uu", total.n_rotated, total.n_requested);
 }
 
 static int method_revoke_participant(sd_bus_message *message, void *userdata, sd_bus_error *error) {
@@ -414,6 +396,15 @@ static const sd_bus_vtable manager_bus_vtable[] = {
         SD_BUS_PROPERTY("Sessions", "u", property_count, 0, 0),
         SD_BUS_PROPERTY("Keys", "u", property_count, 0, 0),
         SD_BUS_PROPERTY("Locked", "b", property_locked, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_WRITABLE_PROPERTY("DefaultRatchetIntervalUSec", "t", manager_property_policy,
+                                 manager_property_set_policy, 0,
+                                 SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE | SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_WRITABLE_PROPERTY("MinimumRatchetIntervalUSec", "t", manager_property_policy,
+                                 manager_property_set_policy, 0,
+                                 SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE | SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_WRITABLE_PROPERTY("MaximumKeyAgeUSec", "t", manager_property_policy, manager_property_set_policy, 0,
+                                 SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE | SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_PROPERTY("AllowExport", "b", manager_property_policy, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_METHOD_WITH_ARGS("OpenSession", SD_BUS_ARGS("s", profile, "s", label, "a{sv}", options),
                                 SD_BUS_RESULT("s", id, "o", path), method_open_session, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("ListSessions", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(sosstu)", sessions),
@@ -422,6 +413,9 @@ static const sd_bus_vtable manager_bus_vtable[] = {
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("RatchetKeys", SD_BUS_ARGS("s", session, "s", reason, "a{sv}", options),
                                 SD_BUS_RESULT("u", ratcheted), method_ratchet_keys, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("RotateKeys", SD_BUS_ARGS("s", session, "s", reason, "a{sv}", options),
+                                SD_BUS_RESULT("u", rotated, "u", requested), method_rotate_keys,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("RevokeParticipant", SD_BUS_ARGS("s", session, "s", participant, "s", reason),
                                 SD_BUS_NO_RESULT, method_revoke_participant, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("CloseSession", SD_BUS_ARGS("s", session, "s", reason), SD_BUS_NO_RESULT,

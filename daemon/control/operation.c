@@ -3,6 +3,7 @@
 #include "control/operation.h"
 
 #include "control/errors.h"
+#include "control/request.h"
 #include "control/secret-fd.h"
 
 #include <assert.h>
@@ -24,8 +25,8 @@ struct Operation {
         char *reason; /* of an administrator; may be NULL */
         uint32_t participant;
         uint32_t index;
-        KeyOptions options;
-        bool pending_key; /* counted in the session's n_pending_keys */
+        KeyOptions options; /* of a wrapped key: its activation only */
+        bool pending_key;   /* counted in the session's n_pending_keys */
         SecretRead *reading;
         Charge charge;
         struct Operation *prev, *next;
@@ -65,28 +66,13 @@ static Operation *operation_free(Operation *operation) {
 }
 DEFINE_CLEANUP(Operation, operation_free)
 
-/* "" names the key all participants share. */
-static int find_participant(const SessionObject *session, const char *identity, uint32_t *ret, sd_bus_error *error) {
-        const ParticipantObject *participant;
-
-        if (identity[0] == '\0') {
-                *ret = SESSION_SHARED;
-                return 0;
-        }
-        participant = session_object_participant(session, identity);
-        if (!participant)
-                return error_set(error, ERROR_NO_SUCH_PARTICIPANT);
-        *ret = participant->id;
-        return 0;
-}
-
 static int operation_new(Operation **ret, const OperationRequest *request, AuditAction action, sd_bus_error *error) {
         _cleanup_(operation_free_p) Operation *operation = NULL;
         SessionObject *session = request->session;
         uint32_t participant = 0;
         int r;
 
-        r = find_participant(session, request->identity, &participant, error);
+        r = request_participant(session, request->identity, &participant, error);
         if (r < 0)
                 return r;
         operation = calloc(1, sizeof(*operation));
@@ -140,14 +126,25 @@ static void operation_refuse(Operation *operation, sd_bus_error *error) {
         (void)operation_free(operation);
 }
 
-/* A key that nothing is sent under yet may become the active one by being there first. */
-static void tell_installed(const Operation *operation, uint64_t generation, uint32_t step) {
-        SessionObject *session = operation->session;
+/* A key that took the place of the one in use, or is a sender's first, is in use already: nothing is left to wait for.
+ * 0 or a SessionOutcome. */
+static int plan_use(const Operation *operation) {
+        const ActivationOptions *activation = &operation->options.activation;
+        Session *session = operation->session->session;
         SessionKeyInfo info;
 
-        session_object_emit(session, "KeyInstalled", "sutu", operation->identity, operation->index, generation, step);
-        if (session_key_info(session->session, operation->participant, operation->index, &info) == 0 && info.active)
-                session_object_emit(session, "KeyActivated", "su", operation->identity, operation->index);
+        if (!activation->wanted)
+                return 0;
+        if (session_key_info(session, operation->participant, operation->index, &info) == 0 && info.active)
+                return 0;
+        return session_activate(session, operation->participant, operation->index, &activation->when);
+}
+
+static void answer_installed(const Operation *operation, uint64_t generation) {
+        if (operation->action == AUDIT_IMPORT_WRAPPED)
+                (void)sd_bus_reply_method_return(operation->message, "ut", operation->index, generation);
+        else
+                (void)sd_bus_reply_method_return(operation->message, "t", generation); /* the caller may be gone */
 }
 
 static void on_installed(Session *plane_session, int result, uint64_t generation, uint32_t step, void *userdata) {
@@ -158,16 +155,16 @@ static void on_installed(Session *plane_session, int result, uint64_t generation
         pending_key_done(operation);
         if (session->session)
                 (void)session_object_settle_keys(session); /* what was expected is there now, or is not */
-        if (result == 0 && operation->options.activate)
-                result = session_activate(session->session, operation->participant, operation->index);
+        if (result == 0)
+                result = plan_use(operation);
         if (result != 0) {
                 (void)error_set_outcome(&error, result);
                 operation_refuse(operation, &error);
                 return;
         }
-        tell_installed(operation, generation, step);
+        session_object_tell_installed(session, operation->participant, operation->index, generation, step);
         operation_audit(operation, step, "ok");
-        (void)sd_bus_reply_method_return(operation->message, "t", generation); /* the caller may be gone */
+        answer_installed(operation, generation);
         (void)operation_free(operation);
 }
 
@@ -189,18 +186,19 @@ static void on_stepped(Session *plane_session, int result, uint64_t generation, 
         (void)operation_free(operation);
 }
 
-/* Bad participants, indices and modes are told before the secret is asked for. A new key is charged before it is made.
- */
+/* Bad participants, indices and modes are told before the secret is asked for. A new key is charged before it is made;
+ * so is one whose index a package will tell. */
 static int reserve_key(Operation *operation, sd_bus_error *error) {
+        bool told_by_package = operation->action == AUDIT_IMPORT_WRAPPED && operation->index == SESSION_ACTIVE;
         SessionObject *session = operation->session;
         SessionKeyInfo info;
         int r;
 
         if (session_config(session->session)->shared != (operation->participant == SESSION_SHARED))
                 return error_set(error, ERROR_WRONG_KEY_MODE);
-        if (operation->index >= session_config(session->session)->ring_size)
+        if (!told_by_package && operation->index >= session_config(session->session)->ring_size)
                 return error_set(error, ERROR_INVALID_INDEX);
-        if (operation->options.activate && operation->identity[0] != '\0' &&
+        if (operation->options.activation.wanted && operation->identity[0] != '\0' &&
             !session_object_participant(session, operation->identity)->local)
                 return error_set(error, ERROR_WRONG_ROLE);
         r = session_key_info(session->session, operation->participant, operation->index, &info);
@@ -300,7 +298,6 @@ int operation_import(const OperationRequest *request, int fd, const KeyOptions *
 }
 
 int operation_generate(const OperationRequest *request, const KeyOptions *options, sd_bus_error *error) {
-        _cleanup_(secret_free_p) Secret *secret = NULL;
         Operation *operation;
         int r;
 
@@ -312,12 +309,32 @@ int operation_generate(const OperationRequest *request, const KeyOptions *option
         if (r == 0)
                 r = reserve_key(operation, error);
         if (r == 0) {
-                r = secret_new_random(&secret, SCHEDULE_MATERIAL_LEN);
-                if (r < 0)
+                r = session_generate(request->session->session, operation->participant, operation->index,
+                                     &options->schedule, on_installed, operation);
+                if (r != 0)
                         r = error_set_outcome(error, r);
         }
+        return r == 0 ? 0 : refuse_call(operation, r, error);
+}
+
+int operation_import_wrapped(const OperationRequest *request, const WrappedOptions *options, sd_bus_error *error) {
+        Operation *operation;
+        int r;
+
+        r = operation_new(&operation, request, AUDIT_IMPORT_WRAPPED, error);
+        if (r < 0)
+                return r;
+        operation->options.activation = options->activation;
+        r = operation_hold(operation, request->message, error);
         if (r == 0)
-                r = install(operation, take_ptr(secret), error);
+                r = reserve_key(operation, error);
+        if (r == 0) {
+                r = session_import_wrapped(request->session->session, operation->participant, request->index,
+                                           operation->identity, options->package, options->len, &operation->index,
+                                           on_installed, operation);
+                if (r != 0)
+                        r = error_set_outcome(error, r);
+        }
         return r == 0 ? 0 : refuse_call(operation, r, error);
 }
 

@@ -5,6 +5,7 @@
  *
  *   import:    read secret --> derive --> signals, answer
  *   generate:                  derive --> signals, answer
+ *   wrapped:                   install -> signals, answer
  *   ratchet:                   derive --> answer
  *
  * An operation belongs to its session and ends with it. That the caller has gone meanwhile does
@@ -13,15 +14,24 @@
  */
 #pragma once
 
+#include "control/key-options.h"
 #include "control/session-object.h"
 
 /* Options of ImportKey and GenerateKey. */
 typedef struct KeyOptions {
         Schedule schedule;
         uint32_t step;
-        bool activate;
+        ActivationOptions activation;
         bool allow_empty; /* an empty passphrase is meant, not a writer that failed */
 } KeyOptions;
+
+/* What ImportWrapped is given. */
+typedef struct WrappedOptions {
+        uint32_t index; /* SESSION_ACTIVE: as in the package */
+        ActivationOptions activation;
+        const void *package; /* borrowed during the call */
+        size_t len;
+} WrappedOptions;
 
 /* What the operation is about. Pointers are borrowed during the call. */
 typedef struct OperationRequest {
@@ -29,12 +39,13 @@ typedef struct OperationRequest {
         sd_bus_message *message;
         const Caller *caller;
         const char *identity; /* "": the shared key */
-        uint32_t index;       /* SESSION_ACTIVE only for ratchets */
+        uint32_t index;       /* SESSION_ACTIVE only for ratchets and wrapped keys */
 } OperationRequest;
 
 /* 0: the message will be answered; negative errno with `error` set: it will not. */
 int operation_import(const OperationRequest *request, int fd, const KeyOptions *options, sd_bus_error *error);
 int operation_generate(const OperationRequest *request, const KeyOptions *options, sd_bus_error *error);
+int operation_import_wrapped(const OperationRequest *request, const WrappedOptions *options, sd_bus_error *error);
 int operation_ratchet(const OperationRequest *request, sd_bus_error *error);
 
 /* Steps every key that is sent under, in one session or (NULL) in all, and answers with how many did. As above. */

@@ -22,7 +22,7 @@ static void list_append(char *text, size_t size, const char *name) {
 }
 
 static int refuse_unknown(const Option *table, const char *name, sd_bus_error *error) {
-        char known[512] = "";
+        char known[1024] = "";
 
         for (const Option *option = table; option->name; option++)
                 list_append(known, sizeof(known), option->name);

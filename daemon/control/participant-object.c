@@ -6,22 +6,6 @@
 
 #include <assert.h>
 
-/* Without a frame for this long nobody is sending: mute, pause or gone. Longer than any frame interval. */
-#define IDLE_USEC (5 * USEC_PER_SEC)
-
-static const char *const verdict_states[FRAMEKEY_VERDICT_MAX] = {
-        [FRAMEKEY_OK] = "ok",
-        [FRAMEKEY_VERDICT_EMPTY] = "ok",
-        [FRAMEKEY_VERDICT_SERVER_INJECTED] = "ok",
-        [FRAMEKEY_VERDICT_FORGED] = "wrong-key",
-        [FRAMEKEY_VERDICT_BUDGET] = "wrong-key",
-        [FRAMEKEY_VERDICT_REPLAYED] = "replayed",
-        [FRAMEKEY_VERDICT_UNKNOWN_KEY] = "missing-key",
-        [FRAMEKEY_VERDICT_TOO_OLD] = "expired",
-        [FRAMEKEY_VERDICT_LIMIT] = "expired",
-        [FRAMEKEY_VERDICT_MALFORMED] = "unencrypted",
-};
-
 static int table_add(ParticipantObject *participant) {
         SessionObject *session = participant->session;
 
@@ -83,14 +67,6 @@ ParticipantObject *participant_object_free(ParticipantObject *participant) {
         free(participant->identity);
         free(participant);
         return NULL;
-}
-
-const char *participant_state_name(const SessionParticipantInfo *info, uint64_t now_usec) {
-        if (info->last_frame_usec == 0 || now_usec - info->last_frame_usec > IDLE_USEC)
-                return "idle";
-        if (info->last_verdict < 0 || info->last_verdict >= FRAMEKEY_VERDICT_MAX || !verdict_states[info->last_verdict])
-                return "stalled";
-        return verdict_states[info->last_verdict];
 }
 
 void participant_totals(const SessionCounters *counters, uint64_t *ret_ok, uint64_t *ret_failed) {

@@ -33,7 +33,5 @@ int participant_object_new(ParticipantObject **ret, SessionObject *session, cons
 /* Takes it out of the session and, unless that is closing, out of the key plane. Takes NULL; returns NULL. */
 ParticipantObject *participant_object_free(ParticipantObject *participant);
 DEFINE_CLEANUP(ParticipantObject, participant_object_free)
-/* "ok", "missing-key", "idle" ... */
-const char *participant_state_name(const SessionParticipantInfo *info, uint64_t now_usec);
 /* Frames that were delivered, and those that were not. */
 void participant_totals(const SessionCounters *counters, uint64_t *ret_ok, uint64_t *ret_failed);

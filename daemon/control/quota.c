@@ -108,14 +108,17 @@ int quota_charge(Quota *quota, uid_t uid, QuotaKind kind, uint64_t amount, Charg
 }
 
 int charge_resize(Charge *charge, uint64_t amount) {
-        QuotaUser *user = charge->user;
-
-        assert(user);
-        if (amount > charge->amount && !user_has_room(user, charge->kind, amount - charge->amount))
+        assert(charge->user);
+        if (amount > charge->amount && !user_has_room(charge->user, charge->kind, amount - charge->amount))
                 return QUOTA_REFUSED;
-        user->used[charge->kind] += amount - charge->amount; /* wraps back where it shrinks */
-        charge->amount = amount;
+        charge_force(charge, amount);
         return 0;
+}
+
+void charge_force(Charge *charge, uint64_t amount) {
+        assert(charge->user);
+        charge->user->used[charge->kind] += amount - charge->amount; /* wraps back where it shrinks */
+        charge->amount = amount;
 }
 
 void charge_release(Charge *charge) {

@@ -45,6 +45,9 @@ DEFINE_CLEANUP(Quota, quota_free)
 int quota_charge(Quota *quota, uid_t uid, QuotaKind kind, uint64_t amount, Charge *ret);
 /* Changes the amount; growing may be refused, shrinking never is. `charge` must be charged. 0; QUOTA_REFUSED. */
 int charge_resize(Charge *charge, uint64_t amount);
+/* The same for what is there already and cannot be refused any more: may go over the limit, and then nothing else is
+ * granted until enough is given back. */
+void charge_force(Charge *charge, uint64_t amount);
 /* Gives it back; a second time does nothing. */
 void charge_release(Charge *charge);
 

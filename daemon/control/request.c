@@ -28,6 +28,28 @@ int request_change(SessionObject *session, sd_bus_message *message, AuditAction 
         return r;
 }
 
+int request_set(SessionObject *session, sd_bus_message *message, AuditAction action, Caller *ret, sd_bus_error *error) {
+        int r;
+
+        r = caller_get(&session->daemon->callers, message, ret);
+        if (r < 0)
+                return r;
+        return caller_is_admin(ret) ? 0 : request_change(session, message, action, ret, error);
+}
+
+int request_own(SessionObject *session, sd_bus_message *message, AuditAction action, Caller *ret, sd_bus_error *error) {
+        int r;
+
+        r = request_change(session, message, action, ret, error);
+        if (r < 0 || session_object_is_owner(session, ret))
+                return r;
+        r = error_setf(error, ERROR_NOT_OWNER,
+                       "Only the connection that opened the session may give its keys to another daemon; call from "
+                       "there.");
+        tell_refusal(session->daemon, session, ret, action, error);
+        return r;
+}
+
 int request_admin_session(Daemon *daemon, sd_bus_message *message, const char *id, AuditAction action, Caller *ret,
                           SessionObject **ret_session, sd_bus_error *error) {
         SessionObject *session;
@@ -74,8 +96,23 @@ int request_check_text(const char *name, const char *text, size_t max, sd_bus_er
         return 0;
 }
 
+int request_participant(const SessionObject *session, const char *identity, uint32_t *ret, sd_bus_error *error) {
+        const ParticipantObject *participant = session_object_participant(session, identity);
+
+        if (!participant && identity[0] != '\0')
+                return error_set(error, ERROR_NO_SUCH_PARTICIPANT);
+        *ret = participant ? participant->id : SESSION_SHARED;
+        return 0;
+}
+
 int request_check_unlocked(const Daemon *daemon, sd_bus_error *error) {
         return plane_locked(daemon->plane) ? error_set(error, ERROR_LOCKED) : 0;
+}
+
+AuditRecord request_record(AuditAction action, const Caller *caller, const char *participant, uint32_t index) {
+        return (AuditRecord){
+                .action = action, .caller = caller, .participant = participant, .index = index, .step = AUDIT_NO_NUMBER
+        };
 }
 
 int request_audit(const SessionObject *session, const AuditRecord *record, int r, const sd_bus_error *error) {

@@ -13,6 +13,10 @@
 /* For calls that change a session: its owners. 0; negative errno with `error` set. */
 int request_change(SessionObject *session, sd_bus_message *message, AuditAction action, Caller *ret,
                    sd_bus_error *error);
+/* The same for settings, which administrators may make too. */
+int request_set(SessionObject *session, sd_bus_message *message, AuditAction action, Caller *ret, sd_bus_error *error);
+/* For what only the connection that opened the session may do, however many have attached. As above. */
+int request_own(SessionObject *session, sd_bus_message *message, AuditAction action, Caller *ret, sd_bus_error *error);
 /* The session a Manager call names, for its owners and for administrators. 0; negative errno with `error` set. */
 int request_admin_session(Daemon *daemon, sd_bus_message *message, const char *id, AuditAction action, Caller *ret,
                           SessionObject **ret_session, sd_bus_error *error);
@@ -20,7 +24,11 @@ int request_admin_session(Daemon *daemon, sd_bus_message *message, const char *i
 int request_admin(Daemon *daemon, sd_bus_message *message, AuditAction action, Caller *ret, sd_bus_error *error);
 /* 0; negative errno with `error` set. */
 int request_check_text(const char *name, const char *text, size_t max, sd_bus_error *error);
+/* A participant's number, SESSION_SHARED for "". 0; negative errno with `error` set. */
+int request_participant(const SessionObject *session, const char *identity, uint32_t *ret, sd_bus_error *error);
 /* While an administrator has locked the service, nothing new is let in. */
 int request_check_unlocked(const Daemon *daemon, sd_bus_error *error);
+/* A record about a participant and a key index, either of which may be none. */
+AuditRecord request_record(AuditAction action, const Caller *caller, const char *participant, uint32_t index);
 /* Tells a call's result, and passes `r` through. `error` says what went wrong if r < 0. */
 int request_audit(const SessionObject *session, const AuditRecord *record, int r, const sd_bus_error *error);

@@ -4,10 +4,10 @@
 
 #include "control/operation.h"
 #include "util/entropy.h"
+#include "util/realtime.h"
 
 #include <assert.h>
 #include <stdarg.h>
-#include <time.h>
 
 /* 60 random bits: not to be guessed or counted. The first letter is one, so that the path needs no escape. */
 #define ID_LEN 12u
@@ -46,31 +46,6 @@ static int choose_id(SessionObject *session) {
         return sd_bus_path_encode(SESSION_PATH, session->id, &session->path);
 }
 
-/* What data threads did: a receiver followed its sender, a previous generation died. */
-static void on_event(Session *plane_session, const SessionEvent *event, void *userdata) {
-        SessionObject *session = userdata;
-        const char *identity = session_object_identity(session, event->participant);
-
-        switch (event->type) {
-        case SESSION_EVENT_RATCHETED:
-                session_object_emit(session, "KeyRatcheted", "suu", identity, event->index, event->step);
-                return;
-        case SESSION_EVENT_WIPED:
-                session_object_emit(session, "KeyWiped", "suu", identity, event->index, event->step);
-                return;
-        default:
-                assert(false);
-        }
-}
-
-static uint64_t realtime_usec(void) {
-        struct timespec ts;
-
-        if (clock_gettime(CLOCK_REALTIME, &ts) < 0)
-                return 0;
-        return (uint64_t)ts.tv_sec * USEC_PER_SEC + (uint64_t)ts.tv_nsec / NSEC_PER_USEC;
-}
-
 int session_object_new(SessionObject **ret, Daemon *daemon, const Caller *owner, const SessionRequest *request) {
         _cleanup_(session_object_free_p) SessionObject *session = NULL;
         int r;
@@ -98,7 +73,7 @@ int session_object_new(SessionObject **ret, Daemon *daemon, const Caller *owner,
         r = choose_id(session);
         if (r < 0)
                 return r;
-        r = session_new(&session->session, daemon->plane, &request->config, on_event, session);
+        r = session_new(&session->session, daemon->plane, &request->config, session_events_handle, session);
         if (r < 0)
                 return r;
         HASH_ADD_KEYPTR(hh, daemon->sessions, session->id, strlen(session->id), session);
@@ -161,12 +136,12 @@ SessionObject *session_object_find(Daemon *daemon, const Caller *caller, const c
         return session && caller_may_read(caller, session->owner.uid) ? session : NULL;
 }
 
-static bool is_owner(const SessionObject *session, const Caller *caller) {
+bool session_object_is_owner(const SessionObject *session, const Caller *caller) {
         return !session->orphaned && strcmp(session->owner.name, caller->name) == 0;
 }
 
 bool session_object_may_change(const SessionObject *session, const Caller *caller) {
-        return is_owner(session, caller) || find_attached(session, caller->name);
+        return session_object_is_owner(session, caller) || find_attached(session, caller->name);
 }
 
 int session_object_attach(SessionObject *session, const Caller *caller) {
@@ -226,8 +201,10 @@ ParticipantObject *session_object_participant(const SessionObject *session, cons
 const char *session_object_identity(const SessionObject *session, uint32_t id) {
         ParticipantObject *participant;
 
+        if (id == SESSION_SHARED)
+                return "";
         HASH_FIND(by_id, session->by_id, &id, sizeof(id), participant);
-        return participant ? participant->identity : "";
+        return participant ? participant->identity : NULL;
 }
 
 ChannelObject *session_object_channel(const SessionObject *session, uint32_t number) {
@@ -239,6 +216,27 @@ ChannelObject *session_object_channel(const SessionObject *session, uint32_t num
 
 int session_object_settle_keys(SessionObject *session) {
         return charge_resize(&session->keys, (uint64_t)session_n_keys(session->session) + session->n_pending_keys);
+}
+
+/* Keys of a sender that another one took the place of: they would be retired in a while anyway. */
+static void retire_unused(SessionObject *session, uint32_t participant, uint32_t made) {
+        for (uint32_t index = 0; index < session_config(session->session)->ring_size; index++) {
+                SessionKeyInfo info;
+
+                if (index == made || session_key_info(session->session, participant, index, &info) != 0 || info.active)
+                        continue;
+                if (session_retire(session->session, participant, index) == 0)
+                        session_object_emit(session, "KeyWiped", "suu", session_object_identity(session, participant),
+                                            index, info.step);
+        }
+}
+
+void session_object_settle_made(SessionObject *session, uint32_t participant, uint32_t index) {
+        if (session_object_settle_keys(session) == 0)
+                return;
+        retire_unused(session, participant, index);
+        if (session_object_settle_keys(session) != 0)
+                charge_force(&session->keys, session_n_keys(session->session) + (uint64_t)session->n_pending_keys);
 }
 
 /* Unicast: a broadcast would tell every user of the machine who is in whose call. */
@@ -296,4 +294,16 @@ static void emit_properties(SessionObject *session, const char *types, ...) {
 
 void session_object_invalidate(SessionObject *session, const char *property) {
         emit_properties(session, "sa{sv}as", SESSION_INTERFACE, 0, 1, property);
+}
+
+void session_object_tell_installed(SessionObject *session, uint32_t participant, uint32_t index, uint64_t generation,
+                                   uint32_t step) {
+        const char *identity = session_object_identity(session, participant);
+        SessionKeyInfo info;
+
+        if (!identity)
+                return;
+        session_object_emit(session, "KeyInstalled", "sutu", identity, index, generation, step);
+        if (session_key_info(session->session, participant, index, &info) == 0 && info.active)
+                session_object_emit(session, "KeyActivated", "su", identity, index);
 }

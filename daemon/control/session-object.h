@@ -73,6 +73,8 @@ DEFINE_CLEANUP(SessionObject, session_object_free)
 
 /* By id, if this caller may see it; else NULL, for absent and foreign ones alike. */
 SessionObject *session_object_find(Daemon *daemon, const Caller *caller, const char *id);
+bool session_object_is_owner(const SessionObject *session, const Caller *caller);
+/* The owner, and connections it let in. */
 bool session_object_may_change(const SessionObject *session, const Caller *caller);
 /* Lets another connection of the owner's uid change the session. 0; -EPERM exclusive; -EDQUOT too many; -ENOMEM. */
 int session_object_attach(SessionObject *session, const Caller *caller);
@@ -80,7 +82,7 @@ int session_object_attach(SessionObject *session, const Caller *caller);
 void session_object_name_left(Daemon *daemon, const char *name);
 
 ParticipantObject *session_object_participant(const SessionObject *session, const char *identity);
-/* "" for SESSION_SHARED and for ids that are gone. */
+/* "" for SESSION_SHARED; NULL for a participant that is gone. */
 const char *session_object_identity(const SessionObject *session, uint32_t id);
 ChannelObject *session_object_channel(const SessionObject *session, uint32_t number);
 
@@ -88,7 +90,17 @@ ChannelObject *session_object_channel(const SessionObject *session, uint32_t num
  * refused. */
 int session_object_settle_keys(SessionObject *session);
 
+/* The same after the daemon made a key by itself under `index`, which cannot be refused any more: over the quota, keys
+ * of that participant that are neither this one nor sent under go first. */
+void session_object_settle_made(SessionObject *session, uint32_t participant, uint32_t index);
+
 /* Sends a signal to the owner and to whoever attached, and to nobody else. */
 void session_object_emit(SessionObject *session, const char *member, const char *types, ...);
 /* The same for a property that must be read anew. */
 void session_object_invalidate(SessionObject *session, const char *property);
+/* KeyInstalled, and KeyActivated if that made it the one that is sent under. */
+void session_object_tell_installed(SessionObject *session, uint32_t participant, uint32_t index, uint64_t generation,
+                                   uint32_t step);
+
+/* session-events.c: what the key plane does by itself. A SessionEventHandler. */
+void session_events_handle(Session *plane_session, const SessionEvent *event, void *userdata);

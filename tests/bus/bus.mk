@@ -4,31 +4,48 @@
 dist_check_SCRIPTS += tests/with-daemon
 EXTRA_DIST += $(bus_scripts)
 bus_scripts = \
+	tests/bus/configuration.sh \
+	tests/bus/export.sh \
 	tests/bus/introspection.sh \
 	tests/bus/keys.sh \
+	tests/bus/life.sh \
 	tests/bus/policy.sh \
 	tests/bus/quotas.sh \
 	tests/bus/sessions.sh \
+	tests/bus/settings.sh \
 	tests/bus/startup.sh \
-	tests/bus/units.sh
+	tests/bus/units.sh \
+	tests/bus/wrapped.sh
 bus_client = tests/bus/client.c tests/bus/client.h
 bus_cflags = $(AM_CFLAGS) $(CHECK_CFLAGS) $(LIBSYSTEMD_CFLAGS)
 bus_libs = $(CHECK_LIBS) $(LIBSYSTEMD_LIBS)
 
-EXTRA_DIST += tests/bus/hold-objects.c tests/bus/test-keys.c tests/bus/test-quotas.c tests/bus/test-sessions.c $(bus_client)
+bus_call = tests/bus/call.c tests/bus/call.h $(bus_client)
+EXTRA_DIST += tests/bus/hold-objects.c tests/bus/test-keys.c tests/bus/test-life.c tests/bus/test-quotas.c \
+	tests/bus/test-sessions.c tests/bus/test-settings.c tests/bus/test-wrapped.c $(bus_call)
 if HAVE_CHECK
 TESTS += $(bus_scripts)
-check_PROGRAMS += tests/bus/hold-objects tests/bus/test-keys tests/bus/test-quotas tests/bus/test-sessions
+check_PROGRAMS += tests/bus/hold-objects tests/bus/test-keys tests/bus/test-life tests/bus/test-quotas \
+	tests/bus/test-sessions tests/bus/test-settings tests/bus/test-wrapped
 tests_bus_hold_objects_SOURCES = tests/bus/hold-objects.c
 tests_bus_hold_objects_CFLAGS = $(bus_cflags)
 tests_bus_hold_objects_LDADD = $(LIBSYSTEMD_LIBS)
 tests_bus_test_keys_SOURCES = tests/bus/test-keys.c $(bus_client)
 tests_bus_test_keys_CFLAGS = $(bus_cflags)
 tests_bus_test_keys_LDADD = $(bus_libs)
+tests_bus_test_life_SOURCES = tests/bus/test-life.c $(bus_call)
+tests_bus_test_life_CFLAGS = $(bus_cflags)
+tests_bus_test_life_LDADD = libclient/libframekey.la $(bus_libs)
 tests_bus_test_quotas_SOURCES = tests/bus/test-quotas.c $(bus_client)
 tests_bus_test_quotas_CFLAGS = $(bus_cflags)
 tests_bus_test_quotas_LDADD = $(bus_libs)
 tests_bus_test_sessions_SOURCES = tests/bus/test-sessions.c $(bus_client)
 tests_bus_test_sessions_CFLAGS = $(bus_cflags)
 tests_bus_test_sessions_LDADD = $(bus_libs)
+tests_bus_test_settings_SOURCES = tests/bus/test-settings.c $(bus_call)
+tests_bus_test_settings_CFLAGS = $(bus_cflags)
+tests_bus_test_settings_LDADD = libclient/libframekey.la $(bus_libs)
+tests_bus_test_wrapped_SOURCES = tests/bus/test-wrapped.c $(bus_call)
+tests_bus_test_wrapped_CFLAGS = $(bus_cflags)
+tests_bus_test_wrapped_LDADD = libclient/libframekey.la $(bus_libs)
 endif

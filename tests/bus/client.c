@@ -17,6 +17,19 @@ sd_bus *client_open(void) {
         return bus;
 }
 
+sd_bus *client_open_second(void) {
+        const char *address = getenv("DBUS_SYSTEM_BUS_ADDRESS_2"), *unique;
+        sd_bus *bus = NULL;
+
+        ck_assert_ptr_nonnull(address);
+        ck_assert_int_ge(sd_bus_new(&bus), 0);
+        ck_assert_int_ge(sd_bus_set_address(bus, address), 0);
+        ck_assert_int_ge(sd_bus_set_bus_client(bus, 1), 0);
+        ck_assert_int_ge(sd_bus_start(bus), 0);
+        ck_assert_int_ge(sd_bus_get_unique_name(bus, &unique), 0);
+        return bus;
+}
+
 sd_bus *client_open_as(uid_t uid) {
         sd_bus *bus;
 
@@ -88,12 +101,15 @@ TestSession client_open_session(sd_bus *bus, const char *profile, unsigned n_opt
         while (n_options-- > 0) {
                 const char *name = va_arg(options, const char *), *type = va_arg(options, const char *);
 
-                /* Either a string, or a number or boolean that an int holds: both stay what they are in the next call.
-                 */
+                /* A string, a time, or a number or boolean that an int holds. */
                 if (type[0] == 's') {
                         const char *word = va_arg(options, const char *);
 
                         r = sd_bus_message_append(message, "{sv}", name, type, word);
+                } else if (type[0] == 't') {
+                        uint64_t time = va_arg(options, uint64_t);
+
+                        r = sd_bus_message_append(message, "{sv}", name, type, time);
                 } else {
                         int number = va_arg(options, int);
 
@@ -122,6 +138,20 @@ uint32_t client_u32(sd_bus *bus, const char *path, const char *interface, const 
         uint32_t value = 0;
 
         ck_assert_int_ge(sd_bus_get_property_trivial(bus, NAME, path, interface, property, NULL, 'u', &value), 0);
+        return value;
+}
+
+uint64_t client_u64(sd_bus *bus, const char *path, const char *interface, const char *property) {
+        uint64_t value = 0;
+
+        ck_assert_int_ge(sd_bus_get_property_trivial(bus, NAME, path, interface, property, NULL, 't', &value), 0);
+        return value;
+}
+
+bool client_bool(sd_bus *bus, const char *path, const char *interface, const char *property) {
+        int value = 0;
+
+        ck_assert_int_ge(sd_bus_get_property_trivial(bus, NAME, path, interface, property, NULL, 'b', &value), 0);
         return value;
 }
 

@@ -16,8 +16,9 @@
 /* A user who is nobody's friend. */
 #define FOREIGN_UID 65534u
 
-/* Connects as this process, or as another user (root only). */
+/* Connects as this process; to the second daemon's bus; as another user (root only). */
 sd_bus *client_open(void);
+sd_bus *client_open_second(void);
 sd_bus *client_open_as(uid_t uid);
 static inline void client_close_p(sd_bus **bus) {
         *bus = sd_bus_flush_close_unref(*bus);
@@ -37,7 +38,7 @@ char *client_refused(sd_bus *bus, const char *path, const char *interface, const
 #define client_manager(bus, member, ...)       client_call(bus, MANAGER_PATH, "org.framekey1.Manager", member, __VA_ARGS__)
 #define client_session(bus, path, member, ...) client_call(bus, path, "org.framekey1.Session", member, __VA_ARGS__)
 
-/* Opens a session with options in sd_bus_message_append() form: a count, then name, type, value. */
+/* Opens a session with options in sd_bus_message_append() form: a count, then name, type, value ("t": a uint64_t). */
 typedef struct TestSession {
         char id[64];
         char path[128];
@@ -46,6 +47,8 @@ TestSession client_open_session(sd_bus *bus, const char *profile, unsigned n_opt
 /* "unknown" objects: true if the bus says so of this path. */
 char *client_string(sd_bus *bus, const char *path, const char *interface, const char *property);
 uint32_t client_u32(sd_bus *bus, const char *path, const char *interface, const char *property);
+uint64_t client_u64(sd_bus *bus, const char *path, const char *interface, const char *property);
+bool client_bool(sd_bus *bus, const char *path, const char *interface, const char *property);
 
 /* A pipe with `text` in it and its write end closed; the read end. */
 int client_secret(const char *text);

@@ -31,7 +31,22 @@ as_nobody get-property org.framekey1 /org/framekey1 org.framekey1.Manager Versio
 as_nobody introspect org.framekey1 /org/framekey1 >/dev/null || fail "introspection"
 as_nobody call org.framekey1 /org/framekey1 org.framekey1.Manager OpenSession 'ssa{sv}' livekit test 0 >/dev/null || fail "OpenSession"
 denied call org.framekey1 /org/framekey1 org.framekey1.Manager Lock bs true "by nobody"
-denied set-property org.framekey1 /org/framekey1 org.framekey1.Manager Locked b true
+! as_nobody set-property org.framekey1 /org/framekey1 org.framekey1.Manager Locked b true >/dev/null || fail "Locked"
+# Who may set what, the daemon says: a bus does not look into the call.
+policy_value() {
+        busctl --system get-property org.framekey1 /org/framekey1 org.framekey1.Manager "$1"
+}
+for property in DefaultRatchetIntervalUSec MinimumRatchetIntervalUSec MaximumKeyAgeUSec; do
+        before=$(policy_value $property)
+        ! as_nobody set-property org.framekey1 /org/framekey1 org.framekey1.Manager $property t 7200000000 >/dev/null ||
+                fail "nobody has set $property"
+        [ "$(policy_value $property)" = "$before" ] || fail "$property has changed"
+        busctl --system set-property org.framekey1 /org/framekey1 org.framekey1.Manager $property t 7200000000 ||
+                fail "root cannot set $property"
+        [ "$(policy_value $property)" = "t 7200000000" ] || fail "$property has not changed"
+done
+! busctl --system set-property org.framekey1 /org/framekey1 org.framekey1.Manager AllowExport b true 2>/dev/null ||
+        fail "AllowExport can be set"
 denied call org.framekey1 /org/framekey1 org.framekey1.Manager Unheard
 denied call org.freedesktop.DBus /org/freedesktop/DBus org.freedesktop.DBus RequestName su org.framekey1 0
 busctl --system call org.framekey1 /org/framekey1 org.framekey1.Manager Lock bs false "by root" >/dev/null || fail "Lock by root"

@@ -380,7 +380,7 @@ START_TEST(signals_tell_the_life_of_a_key) {
         ck_assert_int_gt(sd_bus_message_read(reply, "u", &step), 0);
         ck_assert_uint_eq(step, 1);
         client_do(bus, session.path, SESSION, "GenerateKey", "sua{sv}", "me", 4, 0);
-        client_do(bus, session.path, SESSION, "Activate", "su", "me", 4);
+        client_do(bus, session.path, SESSION, "Activate", "sua{sv}", "me", 4, 0);
         client_do(bus, session.path, SESSION, "RetireKey", "su", "me", 3);
         client_settle(bus, 100 * USEC_PER_MSEC);
         ck_assert_msg(strstr(heard.lines, "KeyInstalled me 3 0\nKeyActivated me 3 0\n"), "%s", heard.lines);
@@ -422,13 +422,13 @@ START_TEST(keys_that_are_not_there_are_told) {
         TestSession session = client_open_session(bus, "livekit", 0);
 
         client_fail(bus, session.path, SESSION, "Ratchet", ERROR("NoSuchKey"), "sa{sv}", "", 1, "index", "u", 3);
-        client_fail(bus, session.path, SESSION, "Activate", ERROR("NoSuchKey"), "su", "", 3);
-        client_fail(bus, session.path, SESSION, "Activate", ERROR("InvalidIndex"), "su", "", 16);
+        client_fail(bus, session.path, SESSION, "Activate", ERROR("NoSuchKey"), "sua{sv}", "", 3, 0);
+        client_fail(bus, session.path, SESSION, "Activate", ERROR("InvalidIndex"), "sua{sv}", "", 16, 0);
         client_fail(bus, session.path, SESSION, "RetireKey", ERROR("NoSuchKey"), "su", "", 3);
         client_fail(bus, session.path, SESSION, "RetireKey", ERROR("NoSuchParticipant"), "su", "alice", 3);
         (void)client_import(bus, session.path, "", 3, "a passphrase");
         client_do(bus, session.path, SESSION, "RetireKey", "su", "", 3);
-        client_fail(bus, session.path, SESSION, "Activate", ERROR("NoSuchKey"), "su", "", 3);
+        client_fail(bus, session.path, SESSION, "Activate", ERROR("NoSuchKey"), "sua{sv}", "", 3, 0);
         ck_assert_uint_eq(keys_of(bus), 0);
 }
 END_TEST

@@ -105,6 +105,72 @@ START_TEST(keys_are_counted_and_given_back) {
 }
 END_TEST
 
+/* So many keys for remote participants. */
+static void fill(sd_bus *bus, const TestSession *session, uint32_t n) {
+        char name[16];
+
+        for (uint32_t i = 0; i < n; i++) {
+                (void)snprintf(name, sizeof(name), "p%u", i / 256);
+                if (i % 256 == 0)
+                        client_do(bus, session->path, SESSION, "AddParticipant", "ssa{sv}", name, "remote", 0);
+                client_do(bus, session->path, SESSION, "GenerateKey", "sua{sv}", name, i % 256, 0);
+        }
+}
+
+static void wait_for_keys(sd_bus *bus, uint32_t n) {
+        for (unsigned i = 0; i < 500 && client_u32(bus, MANAGER_PATH, MANAGER, "Keys") != n; i++)
+                (void)usleep(10 * USEC_PER_MSEC);
+        ck_assert_uint_eq(client_u32(bus, MANAGER_PATH, MANAGER, "Keys"), n);
+}
+
+START_TEST(a_rotation_is_not_refused_but_counts) {
+        _client_ bus = client_open();
+        TestSession session = client_open_session(bus, "element-call", 2, "activate-after-usec", "t", USEC_PER_SEC,
+                                                  "grace-usec", "t", 100 * USEC_PER_MSEC),
+                    other = client_open_session(bus, "livekit", 0);
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        uint32_t rotated;
+
+        client_do(bus, session.path, SESSION, "AddParticipant", "ssa{sv}", "me", "local", 0);
+        client_do(bus, session.path, SESSION, "GenerateKey", "sua{sv}", "me", 0, 0);
+        fill(bus, &session, 1022);
+        client_do(bus, other.path, SESSION, "GenerateKey", "sua{sv}", "", 0, 0);
+        client_fail(bus, other.path, SESSION, "GenerateKey", ERROR("QuotaExceeded"), "sua{sv}", "", 1, 0);
+        reply = client_session(bus, session.path, "Rotate", "ssa{sv}", "me", "test", 0);
+        ck_assert_int_gt(sd_bus_message_read(reply, "u", &rotated), 0);
+        ck_assert_uint_eq(rotated, 1);
+        wait_for_keys(bus, 1025);
+        /* One over the limit: giving one back makes no room yet. */
+        client_do(bus, other.path, SESSION, "RetireKey", "su", "", 0);
+        client_fail(bus, other.path, SESSION, "GenerateKey", ERROR("QuotaExceeded"), "sua{sv}", "", 0, 0);
+        wait_for_keys(bus, 1023); /* the old one has died */
+        client_do(bus, other.path, SESSION, "GenerateKey", "sua{sv}", "", 0, 0);
+        client_fail(bus, other.path, SESSION, "GenerateKey", ERROR("QuotaExceeded"), "sua{sv}", "", 1, 0);
+}
+END_TEST
+
+START_TEST(rotations_over_the_quota_pile_up_nothing) {
+        _client_ bus = client_open();
+        TestSession session = client_open_session(bus, "element-call", 3, "activate-by-hand", "b", 1,
+                                                  "retire-superseded", "b", 0, "ring-size", "u", 256);
+
+        client_do(bus, session.path, SESSION, "AddParticipant", "ssa{sv}", "me", "local", 0);
+        client_do(bus, session.path, SESSION, "GenerateKey", "sua{sv}", "me", 0, 0);
+        fill(bus, &session, 1023);
+        for (uint32_t i = 1; i < 20; i++) {
+                uint64_t deadline = 500;
+                int r = -1;
+
+                client_do(bus, session.path, SESSION, "Rotate", "ssa{sv}", "me", "test", 0);
+                for (; r < 0 && deadline-- > 0; (void)usleep(USEC_PER_MSEC))
+                        r = sd_bus_call_method(bus, "org.framekey1", session.path, SESSION, "Activate", NULL, NULL,
+                                               "sua{sv}", "me", i, 0);
+                ck_assert_int_ge(r, 0);
+                ck_assert_uint_le(client_u32(bus, MANAGER_PATH, MANAGER, "Keys"), 1025);
+        }
+}
+END_TEST
+
 static int on_refused(sd_bus_message *reply, void *userdata, sd_bus_error *unused) {
         const sd_bus_error *error = sd_bus_message_get_error(reply);
 
@@ -162,6 +228,8 @@ int main(void) {
         tcase_add_test(quotas, region_bytes_are_counted);
         tcase_add_test(quotas, a_channel_nobody_holds_gives_its_charge_back);
         tcase_add_test(quotas, keys_are_counted_and_given_back);
+        tcase_add_test(quotas, a_rotation_is_not_refused_but_counts);
+        tcase_add_test(quotas, rotations_over_the_quota_pile_up_nothing);
         tcase_add_test(quotas, waiting_imports_are_counted);
         tcase_add_test(quotas, attached_connections_are_bounded);
         suite_add_tcase(suite, quotas);

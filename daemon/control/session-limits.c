@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Intervals and ages between wish and policy; see session-limits.h. */
+#include "control/session-limits.h"
+
+#include "control/errors.h"
+#include "control/timespan.h"
+
+int session_limits_check_span(const char *what, uint64_t usec, sd_bus_error *error) {
+        char wished[TIMESPAN_TEXT_MAX], most[TIMESPAN_TEXT_MAX];
+
+        if (usec <= POLICY_SPAN_MAX_USEC)
+                return 0;
+        return error_set_invalid(error, "%s of %s is too long; it may be at most %s.", what,
+                                 timespan_format(usec, wished), timespan_format(POLICY_SPAN_MAX_USEC, most));
+}
+
+int session_limits_interval(const Policy *policy, uint64_t wished_usec, RatchetPolicy *ratchet, sd_bus_error *error) {
+        uint64_t least = policy->minimum_ratchet_interval_usec, by_default = policy->default_ratchet_interval_usec;
+        char wished[TIMESPAN_TEXT_MAX], minimum[TIMESPAN_TEXT_MAX];
+        int r;
+
+        if (wished_usec == SESSION_LIMIT_UNSAID) {
+                /* Nobody of this call has said that its peers can follow a timer. */
+                ratchet->only_if_followed = true;
+                ratchet->interval_usec = by_default > 0 ? MAX_OF(by_default, least) : 0;
+                return 0;
+        }
+        r = session_limits_check_span("A ratchet interval", wished_usec, error);
+        if (r < 0)
+                return r;
+        if (wished_usec > 0 && wished_usec < least)
+                return error_set_invalid(error,
+                                         "The ratchet interval of %s is below the minimum of %s that framekeyd.conf "
+                                         "sets.",
+                                         timespan_format(wished_usec, wished), timespan_format(least, minimum));
+        ratchet->only_if_followed = false;
+        ratchet->interval_usec = wished_usec;
+        return 0;
+}
+
+int session_limits_age(const Policy *policy, uint64_t wished_usec, SessionConfig *config, sd_bus_error *error) {
+        uint64_t most = policy->maximum_key_age_usec;
+        char wished[TIMESPAN_TEXT_MAX], maximum[TIMESPAN_TEXT_MAX];
+        int r;
+
+        if (wished_usec == SESSION_LIMIT_UNSAID) {
+                config->maximum_age_usec = most;
+                return 0;
+        }
+        r = session_limits_check_span("A maximum key age", wished_usec, error);
+        if (r < 0)
+                return r;
+        if (most > 0 && wished_usec == 0)
+                return error_set_invalid(error, "Keys without a maximum age are not allowed; framekeyd.conf sets %s.",
+                                         timespan_format(most, maximum));
+        if (most > 0 && wished_usec > most)
+                return error_set_invalid(error,
+                                         "The maximum key age of %s is above the maximum of %s that framekeyd.conf "
+                                         "sets.",
+                                         timespan_format(wished_usec, wished), timespan_format(most, maximum));
+        config->maximum_age_usec = wished_usec;
+        return 0;
+}
