@@ -97,6 +97,8 @@ int context_call(Context *context, const char *path, const char *interface, cons
 int context_properties(Context *context, const char *path, const char *interface, json_t **ret);
 /* The next complete type of a message as a JSON value. 0, or negative errno. */
 int message_to_json(sd_bus_message *m, json_t **ret);
+/* Bytes as hex digits; NULL without memory. */
+json_t *json_hex(const uint8_t *bytes, size_t length);
 /* Path of a session by its id, asked from the daemon; free it. */
 int context_session_path(Context *context, const char *id, char **ret);
 
@@ -137,12 +139,44 @@ int output_rows(const Context *context, const char *name, const Column *columns,
 int output_object(const Context *context, const Column *columns, size_t n_columns, const json_t *object);
 /* Any JSON value on one line or indented, by context->json. */
 int output_json(const Context *context, const json_t *value);
+/* A line of text in which control characters are harmless: names of participants come from strangers. */
+void output_line(const char *text);
 /* What an act did: with --json `value` (taken over), else `sentence` for people unless -q. */
 int output_done(const Context *context, json_t *value, const char *sentence, ...) __attribute__((format(printf, 3, 4)));
 /* Texts for Column.text. */
-char *text_usec(const json_t *value); /* 2 s */
-char *text_time(const json_t *value); /* microseconds since 1970, local time */
-char *text_list(const json_t *value); /* array of strings: a, b */
+char *text_usec(const json_t *value);  /* 2 s, 10 min, 24 h */
+char *text_limit(const json_t *value); /* the same; 0 is none */
+char *text_count(const json_t *value); /* a number; 0 is none */
+char *text_when(const json_t *value);  /* microseconds since 1970 as "in 4 min", "4 min ago"; 0 is - */
+char *text_time(const json_t *value);  /* microseconds since 1970, local time */
+char *text_list(const json_t *value);  /* array of strings: a, b */
+
+/* ---- streams and what is wrong with them (streams.c) ---- */
+
+/* Adds the streams of all channels of the session at this path, as objects; one that ended meanwhile has none. */
+int streams_collect(Context *context, const char *session_path, json_t *rows);
+/* The fields of the property Keys get their names. */
+json_t *keys_name_fields(const json_t *keys);
+/* Properties of a participant, keys with names; NULL if it has left meanwhile. */
+int participant_read(Context *context, const char *session_path, const char *identity, json_t **ret);
+/* What is wrong and what to do, as one sentence, for a participant's stream in this state; NULL if nothing is. `keys`
+ * as keys_name_fields() makes them; `key_index` UINT32_MAX if none was seen. Free it. */
+char *trouble_sentence(const char *participant, bool sends, const char *state, json_int_t key_index,
+                       const json_t *keys);
+/* Adds an object for each stream that does not work. */
+int troubles_collect(Context *context, const char *id, const char *session_path, json_t *troubles);
+/* A table behind an empty line; nothing if there are none. */
+int troubles_print(const Context *context, const json_t *troubles);
+
+/* ---- events (events.c) ---- */
+
+/* Number of a signal by its name, below EVENTS_MAX; -1 if it is none that libframekey-bus tells. */
+#define EVENTS_MAX 10
+int event_number(const char *name);
+/* {"event":"KeyRatcheted","participant":...} with what this signal carries; NULL without memory. */
+json_t *event_to_json(const struct framekey_event *event);
+/* One sentence for people; `keys` (may be NULL) are those that are held of the participant. Free it. */
+char *event_sentence(const struct framekey_event *event, bool sends, const json_t *keys);
 
 /* ---- secrets (secret.c) ---- */
 
@@ -198,12 +232,15 @@ int verb_status(int argc, char **argv, Context *context);
 int verb_list(int argc, char **argv, Context *context);
 int verb_show(int argc, char **argv, Context *context);
 int verb_presets(int argc, char **argv, Context *context);
+int verb_monitor(int argc, char **argv, Context *context);
+int verb_transport_key(int argc, char **argv, Context *context);
 int verb_stats(int argc, char **argv, Context *context);
 int verb_encrypt(int argc, char **argv, Context *context);
 int verb_decrypt(int argc, char **argv, Context *context);
 int verb_import(int argc, char **argv, Context *context);
 int verb_ratchet(int argc, char **argv, Context *context);
 int verb_activate(int argc, char **argv, Context *context);
+int verb_rotate(int argc, char **argv, Context *context);
 int verb_retire(int argc, char **argv, Context *context);
 int verb_revoke(int argc, char **argv, Context *context);
 int verb_close(int argc, char **argv, Context *context);

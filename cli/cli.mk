@@ -8,15 +8,20 @@ cli_framekeyctl_SOURCES = \
 	cli/arguments.c \
 	cli/cli.h \
 	cli/context.c \
+	cli/events.c \
+	cli/filter-commands.c \
+	cli/filter-fields.c \
 	cli/filter-lines.c \
 	cli/filter.c \
 	cli/filter.h \
 	cli/keys.c \
 	cli/main.c \
+	cli/monitor.c \
 	cli/output.c \
 	cli/overview.c \
 	cli/secret.c \
 	cli/show.c \
+	cli/streams.c \
 	daemon/keys/preset.c
 cli_framekeyctl_CFLAGS = $(AM_CFLAGS) $(LIBSYSTEMD_CFLAGS) $(JANSSON_CFLAGS) $(SMARTCOLS_CFLAGS)
 cli_framekeyctl_LDADD = \

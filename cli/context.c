@@ -243,6 +243,19 @@ int message_to_json(sd_bus_message *m, json_t **ret) {
         return basic_to_json(m, type, ret);
 }
 
+json_t *json_hex(const uint8_t *bytes, size_t length) {
+        static const char digits[] = "0123456789abcdef";
+        _cleanup_free_ char *text = malloc(2 * length + 1);
+
+        if (!text)
+                return NULL;
+        for (size_t i = 0; i < length; i++) {
+                text[2 * i] = digits[bytes[i] >> 4];
+                text[2 * i + 1] = digits[bytes[i] & 15];
+        }
+        return json_stringn(text, 2 * length);
+}
+
 /* ---- "name=value" lists ---- */
 
 static void option_list_take(OptionList *list, char *item) {

@@ -3,107 +3,21 @@
  * The lines of encrypt and decrypt: JSON in, frame or command done, JSON out.
  *
  * Every line that is not blank gets exactly one line as its answer, written at once, so that a
- * program at the other end of two pipes can go step by step. A line that is wrong is answered by a
- * verdict "error: line N: ..." and does not end the run. Payloads are public or plain media, so
- * they lie in ordinary memory; keys are only named here, by file.
+ * program at the other end of two pipes can go step by step; signals of the session stand between
+ * answers if they were asked for. A line that is wrong is answered by a verdict "error: line N:
+ * ..." and does not end the run. Payloads are public or plain media, so they lie in ordinary
+ * memory; keys are only named here, by file.
  */
 #include "filter.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
+#include <poll.h>
 #include <stdio.h>
 
 #define FRAME_TIMEOUT_USEC (10 * USEC_PER_SEC)
-
-/* A line's answer: NULL means that `error` says why there is none. */
-typedef struct Reply {
-        json_t *value;
-        char *error;
-} Reply;
-
-static void reply_note(Reply *reply, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void reply_note(Reply *reply, const char *format, ...) {
-        va_list arguments;
-
-        va_start(arguments, format);
-        if (vasprintf(&reply->error, format, arguments) < 0)
-                reply->error = NULL;
-        va_end(arguments);
-}
-
-#define reply_error(reply, ...) (reply_note(reply, __VA_ARGS__), -EINVAL)
-
-static int reply_client_error(Reply *reply, const Filter *filter, int r) {
-        const char *text = framekey_client_error(filter->client);
-
-        return reply_error(reply, "%s", *text ? text : strerror(-r));
-}
+#define READ_SIZE          65536u
 
 /* ---- reading fields ---- */
-
-static int get_u32(const json_t *object, const char *key, uint32_t fallback, uint32_t *ret, Reply *reply) {
-        const json_t *value = json_object_get(object, key);
-
-        if (!value) {
-                *ret = fallback;
-                return 0;
-        }
-        if (!json_is_integer(value) || json_integer_value(value) < 0 || json_integer_value(value) > UINT32_MAX)
-                return reply_error(reply, "'%s' is no number from 0 to %u.", key, UINT32_MAX);
-        *ret = (uint32_t)json_integer_value(value);
-        return 0;
-}
-
-/* NULL if the key is missing. */
-static int get_string(const json_t *object, const char *key, const char **ret, Reply *reply) {
-        const json_t *value = json_object_get(object, key);
-
-        if (value && !json_is_string(value))
-                return reply_error(reply, "'%s' is no string.", key);
-        *ret = value ? json_string_value(value) : NULL;
-        return 0;
-}
-
-static int hex_digit(char c) {
-        if (c >= '0' && c <= '9')
-                return c - '0';
-        if (c >= 'a' && c <= 'f')
-                return c - 'a' + 10;
-        if (c >= 'A' && c <= 'F')
-                return c - 'A' + 10;
-        return -1;
-}
-
-static int decode_hex(const char *text, uint8_t **ret, size_t *ret_length, Reply *reply) {
-        size_t length = strlen(text);
-        _cleanup_free_ uint8_t *bytes = malloc(length / 2 + 1);
-
-        if (!bytes)
-                return reply_error(reply, "Out of memory.");
-        for (size_t i = 0; i < length; i += 2) {
-                int high = hex_digit(text[i]), low = hex_digit(text[i + 1]); /* the text ends with a 0 */
-
-                if (high < 0 || low < 0)
-                        return reply_error(reply, "'payload_hex' is not made of pairs of hex digits.");
-                bytes[i / 2] = (uint8_t)(high << 4 | low);
-        }
-        *ret = take_ptr(bytes);
-        *ret_length = length / 2;
-        return 0;
-}
-
-static json_t *encode_hex(const uint8_t *bytes, size_t length) {
-        static const char digits[] = "0123456789abcdef";
-        _cleanup_free_ char *text = malloc(2 * length + 1);
-
-        if (!text)
-                return NULL;
-        for (size_t i = 0; i < length; i++) {
-                text[2 * i] = digits[bytes[i] >> 4];
-                text[2 * i + 1] = digits[bytes[i] & 15];
-        }
-        return json_stringn(text, 2 * length);
-}
 
 static enum framekey_media media_of_codec(enum framekey_codec codec) {
         if (codec >= FRAMEKEY_CODEC_DATA)
@@ -223,9 +137,13 @@ static int transform(Filter *filter, const struct framekey_frame *frame, const u
                 return reply_error(reply, "%s", framekey_verdict_text(r));
         reply->value = verdict_reply(r, result.key_index, result.step);
         if (framekey_verdict_delivers(r) &&
-            json_object_set_new(reply->value, "payload_hex", encode_hex(filter->out, out_length)) < 0)
+            json_object_set_new(reply->value, "payload_hex", json_hex(filter->out, out_length)) < 0)
                 return reply_error(reply, "Out of memory.");
         return 0;
+}
+
+static bool is_answer(const json_t *line) {
+        return json_object_get(line, "verdict") || json_object_get(line, "done") || json_object_get(line, "event");
 }
 
 static int do_frame(Filter *filter, const json_t *line, Reply *reply) {
@@ -233,24 +151,19 @@ static int do_frame(Filter *filter, const json_t *line, Reply *reply) {
         struct framekey_frame frame;
         enum framekey_media media;
         enum framekey_codec codec;
-        const char *hex;
         size_t length = 0;
         int r;
 
-        if (get_string(line, "payload_hex", &hex, reply) < 0)
-                return -EINVAL;
-        if (!hex && (json_object_get(line, "verdict") || json_object_get(line, "done"))) {
+        if (!json_object_get(line, "payload_hex") && is_answer(line)) {
                 /* From another framekeyctl, which delivered nothing here: so do we. */
                 reply->value = json_deep_copy(line);
                 return 0;
         }
-        if (!hex)
-                return reply_error(reply, "'payload_hex' is missing.");
-        if (get_frame(line, &frame, reply) < 0 || get_kind(line, &media, &codec, reply) < 0)
-                return -EINVAL;
-        r = decode_hex(hex, &payload, &length, reply);
+        r = get_hex(line, "payload_hex", &payload, &length, reply);
         if (r < 0)
                 return r;
+        if (get_frame(line, &frame, reply) < 0 || get_kind(line, &media, &codec, reply) < 0)
+                return -EINVAL;
         r = filter_stream(filter, media, codec, &frame.stream, reply);
         if (r > 0)
                 reply->value = verdict_reply(r, 0, 0);
@@ -259,86 +172,6 @@ static int do_frame(Filter *filter, const json_t *line, Reply *reply) {
         if (r < 0)
                 return r;
         return describe(reply->value, line) < 0 ? reply_error(reply, "Out of memory.") : 0;
-}
-
-/* ---- commands ---- */
-
-static int do_ratchet(Filter *filter, const json_t *line, Reply *reply) {
-        uint32_t index, step;
-        int r;
-
-        /* A receiver has no active key; it moves the one it got last. */
-        r = get_u32(line, "key_index", filter->direction == FRAMEKEY_ENCRYPT ? UINT32_MAX : filter->key_index, &index,
-                    reply);
-        if (r < 0)
-                return r;
-        r = framekey_session_ratchet(filter->session, filter->key_holder, index, &step);
-        if (r < 0)
-                return reply_client_error(reply, filter, r);
-        reply->value = json_pack("{s:s, s:I}", "done", "ratchet", "step", (json_int_t)step);
-        return 0;
-}
-
-static int do_activate(Filter *filter, const json_t *line, Reply *reply) {
-        uint32_t index;
-        int r;
-
-        r = get_u32(line, "key_index", filter->key_index, &index, reply);
-        if (r < 0)
-                return r;
-        r = framekey_session_activate(filter->session, filter->key_holder, index);
-        if (r < 0)
-                return reply_client_error(reply, filter, r);
-        reply->value = json_pack("{s:s, s:I}", "done", "activate", "key_index", (json_int_t)index);
-        return 0;
-}
-
-static int do_import(Filter *filter, const json_t *line, Reply *reply) {
-        _cleanup_(secret_buffer_free_p) SecretBuffer *secret = NULL;
-        const char *options[3] = { NULL }, *path;
-        char step_option[sizeof("step=4294967295")];
-        uint32_t index, step;
-        size_t n = 0;
-        int r;
-
-        if (get_string(line, "key_file", &path, reply) < 0 ||
-            get_u32(line, "key_index", filter->key_index, &index, reply) < 0 ||
-            get_u32(line, "step", 0, &step, reply) < 0)
-                return -EINVAL;
-        if (!path)
-                return reply_error(reply, "'key_file' is missing.");
-        if (json_is_true(json_object_get(line, "activate")))
-                options[n++] = "activate=yes";
-        if (step > 0) {
-                (void)snprintf(step_option, sizeof(step_option), "step=%u", step);
-                options[n] = step_option;
-        }
-        r = secret_read_file(path, &secret, &reply->error);
-        if (r < 0)
-                return r;
-        r = framekey_session_import_key(filter->session, filter->key_holder, index, secret->bytes, secret->length,
-                                        options);
-        if (r < 0)
-                return reply_client_error(reply, filter, r);
-        filter->key_index = index;
-        reply->value = json_pack("{s:s, s:I}", "done", "import", "key_index", (json_int_t)index);
-        return 0;
-}
-
-static const struct {
-        const char *name;
-        int (*run)(Filter *filter, const json_t *line, Reply *reply);
-} commands[] = {
-        { "ratchet", do_ratchet },
-        { "activate", do_activate },
-        { "import", do_import },
-};
-
-static int do_command(Filter *filter, const char *name, const json_t *line, Reply *reply) {
-        for (size_t i = 0; i < ELEMENTS(commands); i++)
-                if (strcmp(name, commands[i].name) == 0)
-                        return commands[i].run(filter, line, reply);
-        return reply_error(reply, "There is no command '%.32s'; there are 'ratchet', 'activate' and 'import'.", name);
 }
 
 /* ---- lines ---- */
@@ -355,7 +188,7 @@ static int do_line(Filter *filter, const char *text, size_t length, Reply *reply
                 return reply_error(reply, "This is no JSON object.");
         if (get_string(line, "do", &command, reply) < 0)
                 return -EINVAL;
-        return command ? do_command(filter, command, line, reply) : do_frame(filter, line, reply);
+        return command ? filter_command(filter, command, line, reply) : do_frame(filter, line, reply);
 }
 
 static json_t *error_text(uint64_t line, const char *error) {
@@ -363,6 +196,13 @@ static json_t *error_text(uint64_t line, const char *error) {
 
         /* NULL where the sentence is not UTF-8: what it repeats of the input was cut within a character. */
         return text ?: json_sprintf("error: line %" PRIu64 ": The line is wrong.", line);
+}
+
+/* Flushed line by line: the reader may wait for this answer before it sends the next frame. */
+static int write_line(const json_t *value) {
+        if (json_dumpf(value, stdout, JSON_COMPACT) < 0 || fputc('\n', stdout) == EOF || fflush(stdout) == EOF)
+                return cli_fail("Cannot write the output.");
+        return CLI_OK;
 }
 
 static int write_reply(Filter *filter, Reply *reply, int r) {
@@ -374,30 +214,144 @@ static int write_reply(Filter *filter, Reply *reply, int r) {
                 json_decref(value);
                 value = json_pack("{s:o}", "verdict", error_text(filter->n_lines, error ?: "Out of memory."));
         }
-        /* Flushed line by line: the reader may wait for this answer before it sends the next frame. */
-        if (json_dumpf(value, stdout, JSON_COMPACT) < 0 || fputc('\n', stdout) == EOF || fflush(stdout) == EOF)
-                return cli_fail("Cannot write the output.");
-        return CLI_OK;
+        return write_line(value);
 }
 
-int filter_run(Filter *filter) {
-        _cleanup_free_ char *text = NULL;
-        size_t size = 0;
-        ssize_t length;
+/* ---- signals ---- */
 
-        while ((length = getline(&text, &size, stdin)) >= 0) {
+void filter_on_event(framekey_session *session, const struct framekey_event *event, void *userdata) {
+        _cleanup_json_ json_t *object = NULL;
+        Filter *filter = userdata;
+
+        filter->n_events[event_number(event->name)]++;
+        if (!filter->tell_events || filter->written != CLI_OK)
+                return;
+        object = event_to_json(event);
+        filter->written = object ? write_line(object) : cli_fail("Out of memory.");
+}
+
+/* Tells the signals that are there. The frames go on without the bus: what is lost with it, commands say. */
+static void take_signals(Filter *filter) {
+        if (filter->tell_events && !filter->bus_lost && framekey_client_process(filter->client) < 0)
+                filter->bus_lost = true;
+}
+
+/* ---- the input ---- */
+
+typedef struct Input {
+        char *text;
+        size_t size, start, end;
+        bool ended;
+} Input;
+
+/* Until standard input has something: signals do not wait for the next line. 0 or negative errno. */
+static int input_wait(Filter *filter) {
+        struct pollfd fds[2] = { { .fd = STDIN_FILENO, .events = POLLIN }, { .fd = -1, .events = POLLIN } };
+
+        for (;;) {
+                take_signals(filter);
+                if (!filter->tell_events || filter->bus_lost || filter->written != CLI_OK)
+                        return 0;
+                fds[1].fd = sd_bus_get_fd(framekey_client_get_bus(filter->client));
+                if (poll(fds, ELEMENTS(fds), -1) < 0) {
+                        if (errno != EINTR)
+                                return -errno;
+                } else if (fds[0].revents) {
+                        return 0;
+                }
+        }
+}
+
+/* Some more bytes behind those that are there, moved to the front. 0 or negative errno. */
+static int input_fill(Filter *filter, Input *input) {
+        ssize_t n;
+        int r;
+
+        if (input->start > 0)
+                memmove(input->text, input->text + input->start, input->end - input->start);
+        input->end -= input->start;
+        input->start = 0;
+        if (input->size - input->end < READ_SIZE) {
+                size_t size = 2 * input->size + READ_SIZE;
+                char *text = realloc(input->text, size);
+
+                if (!text)
+                        return -ENOMEM;
+                input->text = text;
+                input->size = size;
+        }
+        r = input_wait(filter);
+        if (r < 0)
+                return r;
+        n = read(STDIN_FILENO, input->text + input->end, input->size - input->end);
+        if (n < 0)
+                return errno == EINTR ? 0 : -errno;
+        input->ended = n == 0;
+        input->end += (size_t)n;
+        return 0;
+}
+
+/* The next line without its end, valid until the next call. 1; 0 at the end of the input; negative errno. */
+static int input_line(Filter *filter, Input *input, const char **ret, size_t *ret_length) {
+        size_t searched = 0;
+        int r;
+
+        for (;;) {
+                size_t length = input->end - input->start;
+                const char *line = length > 0 ? input->text + input->start : NULL;
+                const char *newline = length > searched ? memchr(line + searched, '\n', length - searched) : NULL;
+
+                if (newline || (input->ended && length > 0)) {
+                        *ret = line;
+                        *ret_length = newline ? (size_t)(newline - line) : length;
+                        input->start += *ret_length + (newline ? 1 : 0);
+                        return 1;
+                }
+                if (input->ended || filter->written != CLI_OK)
+                        return 0;
+                searched = length;
+                r = input_fill(filter, input);
+                if (r < 0)
+                        return r;
+        }
+}
+
+static bool is_blank(const char *text, size_t length) {
+        for (size_t i = 0; i < length; i++)
+                if (!strchr(" \t\r", text[i]) || text[i] == '\0')
+                        return false;
+        return true;
+}
+
+static int work_off(Filter *filter, Input *input) {
+        const char *text;
+        size_t length;
+        int r;
+
+        while ((r = input_line(filter, input, &text, &length)) > 0) {
                 Reply reply = { .value = NULL };
-                int r;
 
                 filter->n_lines++;
-                if (strspn(text, " \t\r\n") == (size_t)length)
+                if (is_blank(text, length))
                         continue;
-                r = do_line(filter, text, (size_t)length, &reply);
+                r = do_line(filter, text, length, &reply);
                 r = write_reply(filter, &reply, r);
                 if (r != CLI_OK)
                         return r;
+                take_signals(filter);
         }
-        if (ferror(stdin))
-                return cli_fail("Cannot read standard input.");
+        if (r < 0)
+                return cli_fail("Cannot read standard input: %s.", strerror(-r));
+        return filter->written;
+}
+
+int filter_run(Filter *filter) {
+        Input input = { .text = NULL };
+        int r;
+
+        r = work_off(filter, &input);
+        free(input.text);
+        if (r != CLI_OK)
+                return r;
         return filter->n_errors > 0 ? CLI_FAILED : CLI_OK;
 }

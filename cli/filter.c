@@ -2,7 +2,8 @@
 /*
  * The verbs encrypt and decrypt: command line, session, key, channel.
  *
- * The key goes from its file or descriptor to the daemon once, before the first line is read.
+ * The key, if there is one to begin with, goes from its file or descriptor to the daemon once,
+ * before the first line is read.
  */
 #include "filter.h"
 
@@ -16,6 +17,7 @@ typedef struct FilterArguments {
         const char *key_file;
         const char *participant;
         int key_fd; /* -EBADF: not given */
+        bool no_key, events;
         uint32_t key_index;
         OptionList session, import;
 } FilterArguments;
@@ -24,6 +26,8 @@ enum {
         OPTION_PROFILE,
         OPTION_KEY_FILE,
         OPTION_KEY_FD,
+        OPTION_NO_KEY,
+        OPTION_EVENTS,
         OPTION_PARTICIPANT,
         OPTION_KEY_INDEX,
         OPTION_STEP,
@@ -36,6 +40,8 @@ static const CliOption filter_options[] = {
         [OPTION_PROFILE] = { "profile", 0, "PRESET", "Format and key derivation; 'framekeyctl presets' lists them" },
         [OPTION_KEY_FILE] = { "key-file", 0, "FILE", "Passphrase or byte key: all bytes of the file" },
         [OPTION_KEY_FD] = { "key-fd", 0, "N", "The same from an open descriptor" },
+        [OPTION_NO_KEY] = { "no-key", 0, NULL, "There is no key before a command brings one" },
+        [OPTION_EVENTS] = { "events", 0, NULL, "Write the session's signals as lines too" },
         [OPTION_PARTICIPANT] = { "participant", 0, "NAME", "Who sends these frames ('framekeyctl')" },
         [OPTION_KEY_INDEX] = { "key-index", 0, "N", "Index to put the key under (0)" },
         [OPTION_STEP] = { "step", 0, "N", "Ratchet the key so many steps before it is used" },
@@ -85,6 +91,12 @@ static int take_option(Context *context, size_t option, const char *value, void 
                 break;
         case OPTION_KEY_FD:
                 return take_key_fd(arguments, value);
+        case OPTION_NO_KEY:
+                arguments->no_key = true;
+                break;
+        case OPTION_EVENTS:
+                arguments->events = true;
+                break;
         case OPTION_PARTICIPANT:
                 arguments->participant = value;
                 break;
@@ -109,6 +121,8 @@ static int read_key(const Context *context, const FilterArguments *arguments, Se
         _cleanup_free_ char *error = NULL;
         int r;
 
+        if (arguments->no_key)
+                return CLI_OK;
         r = arguments->key_file ? secret_read_file(arguments->key_file, ret, &error)
                                 : secret_read_fd(arguments->key_fd, ret, &error);
         if (r < 0)
@@ -142,14 +156,18 @@ static int filter_open(Filter *filter, const FilterArguments *arguments, const S
                                   &filter->session);
         if (r < 0)
                 return r;
+        r = framekey_session_set_handler(filter->session, filter_on_event, filter);
+        if (r < 0)
+                return r;
         r = find_key_holder(filter);
         if (r < 0)
                 return r;
         r = framekey_session_add_participant(filter->session, filter->participant, role, NULL);
         if (r < 0)
                 return r;
-        r = framekey_session_import_key(filter->session, filter->key_holder, filter->key_index, secret->bytes,
-                                        secret->length, option_list(&arguments->import));
+        if (secret)
+                r = framekey_session_import_key(filter->session, filter->key_holder, filter->key_index, secret->bytes,
+                                                secret->length, option_list(&arguments->import));
         if (r < 0)
                 return r;
         return framekey_session_open_channel(filter->session, channel_options, &filter->channel, &filter->channel_path);
@@ -169,13 +187,18 @@ static int run(Context *context, const FilterArguments *arguments, enum framekey
                 .direction = direction,
                 .participant = arguments->participant,
                 .key_index = arguments->key_index,
+                .tell_events = arguments->events,
         };
+        unsigned n_keys = (arguments->key_file != NULL) + (arguments->key_fd >= 0) + arguments->no_key;
         int r;
 
         if (!arguments->profile)
                 return cli_usage_error("Say which format: --profile=PRESET ('framekeyctl presets' lists them).");
-        if (!arguments->key_file == (arguments->key_fd < 0))
-                return cli_usage_error("Give the key once: by --key-file=FILE or by --key-fd=N.");
+        if (n_keys != 1)
+                return cli_usage_error("Give the key once: by --key-file=FILE or by --key-fd=N; or say --no-key if a "
+                                       "command brings it.");
+        if (arguments->no_key && arguments->import.n > 0)
+                return cli_usage_error("--step is about the key that --no-key says is not there.");
         r = read_key(context, arguments, &secret);
         if (r == CLI_OK)
                 r = context_client(context, &filter.client);
@@ -207,7 +230,8 @@ static int parse_and_run(Context *context, const CliUsage *usage, int argc, char
         "and is answered by one line, at once:\n"                                                                      \
         "  {\"payload_hex\":\"...\",\"verdict\":\"ok\",\"key_index\":0,\"step\":0}\n"                                  \
         "Lines may also hold commands: {\"do\":\"ratchet\"}, {\"do\":\"activate\",\"key_index\":N},\n"                 \
-        "{\"do\":\"import\",\"key_file\":PATH,\"key_index\":N,\"activate\":true}. See framekeyctl(1)."
+        "{\"do\":\"import\",\"key_file\":PATH,\"key_index\":N,\"activate\":true}, and further ones: see "              \
+        "framekeyctl(1)."
 
 int verb_encrypt(int argc, char **argv, Context *context) {
         static const CliUsage usage = {

@@ -2,7 +2,8 @@
 /*
  * encrypt and decrypt: one session with one participant and one channel, fed with JSON lines.
  *
- * filter.c opens it from the command line, filter-lines.c works the lines off.
+ * filter.c opens it from the command line, filter-lines.c works the lines off, filter-commands.c
+ * does those that are commands, filter-fields.c reads their fields.
  */
 #pragma once
 
@@ -28,7 +29,38 @@ typedef struct Filter {
         uint8_t *out; /* grows to the largest result */
         size_t out_size;
         uint64_t n_lines, n_errors;
+        bool tell_events;              /* signals are written between the answers */
+        bool bus_lost;                 /* none will come any more */
+        unsigned n_events[EVENTS_MAX]; /* that came, less those that were waited for */
+        int written;                   /* CLI_OK, or the status of a failed write of a signal */
 } Filter;
+
+/* A line's answer: NULL means that `error` says why there is none. */
+typedef struct Reply {
+        json_t *value;
+        char *error;
+} Reply;
+
+/* ---- fields of a line: 0, or -EINVAL with `error` set ---- */
+
+void reply_note(Reply *reply, const char *format, ...) __attribute__((format(printf, 2, 3)));
+#define reply_error(reply, ...) (reply_note(reply, __VA_ARGS__), -EINVAL)
+/* What the client says of its last failure. */
+int reply_client_error(Reply *reply, const Filter *filter, int r);
+
+int get_u64(const json_t *object, const char *key, uint64_t max, uint64_t fallback, uint64_t *ret, Reply *reply);
+int get_u32(const json_t *object, const char *key, uint32_t fallback, uint32_t *ret, Reply *reply);
+/* False if the key is missing. */
+int get_bool(const json_t *object, const char *key, bool *ret, Reply *reply);
+/* NULL if the key is missing. */
+int get_string(const json_t *object, const char *key, const char **ret, Reply *reply);
+/* Must be there. */
+int get_hex(const json_t *object, const char *key, uint8_t **ret, size_t *ret_length, Reply *reply);
+
+/* Does a line with the member "do". 0 and an answer, or -EINVAL. */
+int filter_command(Filter *filter, const char *name, const json_t *line, Reply *reply);
+/* For framekey_session_set_handler(). */
+void filter_on_event(framekey_session *session, const struct framekey_event *event, void *userdata);
 
 /* Works standard input off to its end. CLI_OK, or CLI_FAILED if a line was an error. */
 int filter_run(Filter *filter);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Verbs that change keys of a session that exists: import, activate, ratchet, retire.
+ * Verbs that change keys of a session that exists: import, activate, retire, ratchet, rotate.
  *
- * Except for ratcheting whole sessions, which the Manager does for administrators, they attach to
- * the session; the daemon refuses that where the session was opened for its owner alone.
+ * Except for ratcheting and rotating whole sessions, which the Manager does for administrators, they
+ * attach to the session; the daemon refuses that where the session was opened for its owner alone.
  */
 #include "cli.h"
 
@@ -26,6 +26,18 @@ static const CliOption index_options[] = {
         [OPTION_KEY_INDEX] = { "key-index", 0, "N", "Index of the key" },
         [OPTION_REASON] = { "reason", 0, "TEXT", "Why; for the daemon's log" },
         [OPTION_ALL] = { "all", 0, NULL, "All sessions" },
+};
+
+enum {
+        ACTIVATE_KEY_INDEX,
+        ACTIVATE_AFTER_USEC,
+        ACTIVATE_AT_KEY_FRAME,
+};
+
+static const CliOption activate_options[] = {
+        [ACTIVATE_KEY_INDEX] = { "key-index", 0, "N", "Index of the key" },
+        [ACTIVATE_AFTER_USEC] = { "after-usec", 0, "N", "So many microseconds from now" },
+        [ACTIVATE_AT_KEY_FRAME] = { "at-key-frame", 0, NULL, "Each video stream at its next key frame" },
 };
 
 enum {
@@ -62,6 +74,23 @@ static int take_index_option(Context *context, size_t option, const char *value,
         else
                 arguments->all = true;
         return CLI_OK;
+}
+
+static int take_activate_option(Context *context, size_t option, const char *value, void *userdata) {
+        KeyArguments *arguments = userdata;
+        uint64_t number;
+        int r = CLI_OK;
+
+        if (option == ACTIVATE_KEY_INDEX)
+                return take_index(arguments, value);
+        if (option == ACTIVATE_AFTER_USEC) {
+                r = cli_number("after-usec", value, INT64_MAX, &number);
+                if (r == CLI_OK)
+                        option_list_add(&arguments->options, "after-usec=%s", value);
+        } else {
+                option_list_add(&arguments->options, "at-key-frame=yes");
+        }
+        return r;
 }
 
 static int take_import_option(Context *context, size_t option, const char *value, void *userdata) {
@@ -142,42 +171,48 @@ int verb_import(int argc, char **argv, Context *context) {
 
 /* ---- activate, retire ---- */
 
-typedef int (*IndexCall)(framekey_session *session, const char *identity, uint32_t index);
-
-static int call_with_index(Context *context, const CliUsage *usage, int argc, char **argv, IndexCall call,
-                           const char *key, const char *done) {
-        _cleanup_(framekey_session_free_p) framekey_session *session = NULL;
-        KeyArguments arguments = { .index = UINT32_MAX };
-        int r, first;
-
-        r = cli_parse(context, usage, argc, argv, &arguments, &first);
-        if (r != CLI_OK)
-                return cli_parse_status(r);
-        if (arguments.index == UINT32_MAX)
+/* Attaches to the session of a command line that must name a key. */
+static int attach_for_key(Context *context, const KeyArguments *arguments, const char *id, framekey_session **ret) {
+        if (arguments->index == UINT32_MAX)
                 return cli_usage_error("Say which key: --key-index=N.");
-        r = attach(context, argv[first], &session);
+        return attach(context, id, ret);
+}
+
+static int activate(Context *context, const char *id, const char *participant, const KeyArguments *arguments) {
+        _cleanup_(framekey_session_free_p) framekey_session *session = NULL;
+        int r;
+
+        r = attach_for_key(context, arguments, id, &session);
         if (r != CLI_OK)
                 return r;
-        r = call(session, first + 1 < argc ? argv[first + 1] : "", arguments.index);
+        r = framekey_session_activate(session, participant, arguments->index, option_list(&arguments->options));
         if (r < 0)
                 return cli_fail_client(context->client, r);
-        return output_done(context, json_pack("{s:I}", key, (json_int_t)arguments.index), "%s key %u.", done,
-                           arguments.index);
+        return output_done(context, json_pack("{s:I}", "activated", (json_int_t)arguments->index),
+                           arguments->options.n > 0 ? "Key %u is sent under when that is due."
+                                                    : "Sending under key %u.",
+                           arguments->index);
 }
 
 int verb_activate(int argc, char **argv, Context *context) {
         static const CliUsage usage = {
                 .verb = "activate",
                 .arguments = "SESSION [PARTICIPANT]",
-                .summary = "Sends under the key of this index from now on.",
-                .options = index_options,
-                .n_options = OPTION_KEY_INDEX + 1,
+                .summary = "Sends under the key of this index: from now on, or when the options say.",
+                .options = activate_options,
+                .n_options = ELEMENTS(activate_options),
                 .n_min = 1,
                 .n_max = 2,
-                .take = take_index_option,
+                .take = take_activate_option,
         };
+        KeyArguments arguments = { .index = UINT32_MAX };
+        int r, first;
 
-        return call_with_index(context, &usage, argc, argv, framekey_session_activate, "activated", "Sending under");
+        r = cli_parse(context, &usage, argc, argv, &arguments, &first);
+        r = r == CLI_OK ? activate(context, argv[first], first + 1 < argc ? argv[first + 1] : "", &arguments)
+                        : cli_parse_status(r);
+        option_list_done(&arguments.options);
+        return r;
 }
 
 int verb_retire(int argc, char **argv, Context *context) {
@@ -191,8 +226,21 @@ int verb_retire(int argc, char **argv, Context *context) {
                 .n_max = 2,
                 .take = take_index_option,
         };
+        _cleanup_(framekey_session_free_p) framekey_session *session = NULL;
+        KeyArguments arguments = { .index = UINT32_MAX };
+        int r, first;
 
-        return call_with_index(context, &usage, argc, argv, framekey_session_retire_key, "retired", "Wiped");
+        r = cli_parse(context, &usage, argc, argv, &arguments, &first);
+        if (r != CLI_OK)
+                return cli_parse_status(r);
+        r = attach_for_key(context, &arguments, argv[first], &session);
+        if (r != CLI_OK)
+                return r;
+        r = framekey_session_retire_key(session, first + 1 < argc ? argv[first + 1] : "", arguments.index);
+        if (r < 0)
+                return cli_fail_client(context->client, r);
+        return output_done(context, json_pack("{s:I}", "retired", (json_int_t)arguments.index), "Wiped key %u.",
+                           arguments.index);
 }
 
 /* ---- ratchet ---- */
@@ -251,4 +299,81 @@ int verb_ratchet(int argc, char **argv, Context *context) {
                 return ratchet_one(context, argv[first], n == 2 ? argv[first + 1] : "", arguments.index);
         }
         return ratchet_session(context, n > 0 ? argv[first] : "", arguments.reason);
+}
+
+/* ---- rotate ---- */
+
+enum {
+        ROTATE_REASON,
+        ROTATE_ALL,
+};
+
+static const CliOption rotate_options[] = {
+        [ROTATE_REASON] = { "reason", 0, "TEXT", "Why; for the daemon's log" },
+        [ROTATE_ALL] = { "all", 0, NULL, "All sessions" },
+};
+
+static int take_rotate_option(Context *context, size_t option, const char *value, void *userdata) {
+        KeyArguments *arguments = userdata;
+
+        if (option == ROTATE_REASON)
+                arguments->reason = value;
+        else
+                arguments->all = true;
+        return CLI_OK;
+}
+
+static int rotate_one(Context *context, const char *id, const char *participant, const char *reason,
+                      uint32_t *ret_rotated, uint32_t *ret_requested) {
+        _cleanup_(framekey_session_free_p) framekey_session *session = NULL;
+        int r;
+
+        r = attach(context, id, &session);
+        if (r != CLI_OK)
+                return r;
+        r = framekey_session_rotate(session, participant, reason, ret_rotated, ret_requested);
+        return r < 0 ? cli_fail_client(context->client, r) : CLI_OK;
+}
+
+static int rotate_session(Context *context, const char *id, const char *reason, uint32_t *ret_rotated,
+                          uint32_t *ret_requested) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        int r;
+
+        r = context_call(context, MANAGER_PATH, MANAGER_INTERFACE, "RotateKeys", &reply, "ssa{sv}", id, reason, 0);
+        if (r != CLI_OK)
+                return r;
+        if (sd_bus_message_read(reply, "uu", ret_rotated, ret_requested) < 0)
+                return cli_fail("The daemon's reply cannot be read.");
+        return CLI_OK;
+}
+
+int verb_rotate(int argc, char **argv, Context *context) {
+        static const CliUsage usage = {
+                .verb = "rotate",
+                .arguments = "SESSION [PARTICIPANT] | --all",
+                .summary = "Replaces sending keys by fresh ones: all of a session, or those of PARTICIPANT.\n"
+                           "Keys made in the daemon get a successor; for imported ones the session's owner is asked.",
+                .options = rotate_options,
+                .n_options = ELEMENTS(rotate_options),
+                .n_max = 2,
+                .take = take_rotate_option,
+        };
+        KeyArguments arguments = { .reason = "" };
+        uint32_t rotated = 0, requested = 0;
+        int r, first, n;
+
+        r = cli_parse(context, &usage, argc, argv, &arguments, &first);
+        if (r != CLI_OK)
+                return cli_parse_status(r);
+        n = argc - first;
+        if (arguments.all != (n == 0))
+                return cli_usage_error("Name a session, or write --all for all of them.");
+        r = n == 2 ? rotate_one(context, argv[first], argv[first + 1], arguments.reason, &rotated, &requested)
+                   : rotate_session(context, n > 0 ? argv[first] : "", arguments.reason, &rotated, &requested);
+        if (r != CLI_OK)
+                return r;
+        return output_done(
+                context, json_pack("{s:I, s:I}", "rotated", (json_int_t)rotated, "requested", (json_int_t)requested),
+                "Replaced %u %s; asked the owner for %u.", rotated, rotated == 1 ? "key" : "keys", requested);
 }

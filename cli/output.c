@@ -57,13 +57,51 @@ static char *text_plain(const json_t *value) {
 }
 
 char *text_usec(const json_t *value) {
+        static const struct {
+                json_int_t usec;
+                const char *name;
+        } units[] = {
+                { 3600 * (json_int_t)USEC_PER_SEC, "h" },
+                { 60 * (json_int_t)USEC_PER_SEC, "min" },
+                { USEC_PER_SEC, "s" },
+        };
         json_int_t usec = json_integer_value(value);
 
         if (json_is_null(value))
                 return strdup("infinity");
-        if (usec % (json_int_t)USEC_PER_SEC == 0)
-                return text_format("%" JSON_INTEGER_FORMAT " s", usec / (json_int_t)USEC_PER_SEC);
+        for (size_t i = 0; i < ELEMENTS(units); i++)
+                if (usec % units[i].usec == 0 && (usec > 0 || units[i].usec == USEC_PER_SEC))
+                        return text_format("%" JSON_INTEGER_FORMAT " %s", usec / units[i].usec, units[i].name);
         return text_format("%.3f s", (double)usec / (double)USEC_PER_SEC);
+}
+
+char *text_limit(const json_t *value) {
+        return json_integer_value(value) == 0 && !json_is_null(value) ? strdup("none") : text_usec(value);
+}
+
+char *text_count(const json_t *value) {
+        return json_integer_value(value) == 0 && !json_is_null(value) ? strdup("none") : text_plain(value);
+}
+
+/* To the largest whole unit: nobody waits for the microsecond. */
+static char *text_span(json_int_t seconds) {
+        if (seconds >= 2 * 3600)
+                return text_format("%" JSON_INTEGER_FORMAT " h", seconds / 3600);
+        if (seconds >= 2 * 60)
+                return text_format("%" JSON_INTEGER_FORMAT " min", seconds / 60);
+        return text_format("%" JSON_INTEGER_FORMAT " s", seconds);
+}
+
+char *text_when(const json_t *value) {
+        json_int_t usec = json_integer_value(value), away;
+        _cleanup_free_ char *span = NULL;
+        struct timespec now;
+
+        if (usec == 0 || clock_gettime(CLOCK_REALTIME, &now) < 0)
+                return strdup("-");
+        away = usec / (json_int_t)USEC_PER_SEC - (json_int_t)now.tv_sec;
+        span = text_span(away < 0 ? -away : away);
+        return text_format(away < 0 ? "%s ago" : "in %s", span ?: "?");
 }
 
 char *text_time(const json_t *value) {
@@ -97,6 +135,19 @@ int output_json(const Context *context, const json_t *value) {
         if (json_dumpf(value, stdout, flags | JSON_ENCODE_ANY) < 0 || fputc('\n', stdout) == EOF)
                 return cli_fail("Cannot write the output.");
         return CLI_OK;
+}
+
+void output_line(const char *text) {
+        for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
+                /* Also U+0080 to U+009F, which are control characters of two bytes in UTF-8. */
+                bool high = *p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0;
+
+                if (*p < ' ' || *p == 0x7f || high)
+                        (void)printf("\\x%02x", high ? *++p : *p);
+                else
+                        (void)putchar(*p);
+        }
+        (void)putchar('\n');
 }
 
 int output_done(const Context *context, json_t *value, const char *sentence, ...) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Verbs about the whole daemon that only look: status, list, presets.
+ * Verbs about the whole daemon that only look: status, list, presets, transport-key.
  */
 #include "cli.h"
 
@@ -54,18 +54,27 @@ static int read_sessions(sd_bus_message *m, json_t *rows) {
         return r;
 }
 
-static int list_sessions(Context *context) {
+static int get_sessions(Context *context, json_t *rows) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-        _cleanup_json_ json_t *rows = json_array();
         int r;
 
         r = context_call(context, MANAGER_PATH, MANAGER_INTERFACE, "ListSessions", &reply, "");
         if (r != CLI_OK)
                 return r;
         r = read_sessions(reply, rows);
-        if (r < 0)
-                return cli_fail("The daemon's reply cannot be read: %s.", strerror(-r));
+        return r < 0 ? cli_fail("The daemon's reply cannot be read: %s.", strerror(-r)) : CLI_OK;
+}
+
+static int print_sessions(const Context *context, const json_t *rows) {
         return output_rows(context, "sessions", session_columns, ELEMENTS(session_columns), rows);
+}
+
+static int list_sessions(Context *context) {
+        _cleanup_json_ json_t *rows = json_array();
+        int r;
+
+        r = get_sessions(context, rows);
+        return r == CLI_OK ? print_sessions(context, rows) : r;
 }
 
 int verb_list(int argc, char **argv, Context *context) {
@@ -103,25 +112,51 @@ static const Column status_columns[] = {
         { .key = "Sessions", .heading = "Sessions" },
         { .key = "Keys", .heading = "Keys" },
         { .key = "CipherSuites", .heading = "Ciphers" },
+        { .key = "DefaultRatchetIntervalUSec", .heading = "Ratchet every", .text = text_limit },
+        { .key = "MinimumRatchetIntervalUSec", .heading = "at most every", .text = text_limit },
+        { .key = "MaximumKeyAgeUSec", .heading = "Largest key age", .text = text_limit },
+        { .key = "AllowExport", .heading = "Export allowed" },
 };
 
-int verb_status(int argc, char **argv, Context *context) {
-        _cleanup_json_ json_t *properties = NULL;
+/* What does not work, over all sessions. One that ended meanwhile has no troubles. */
+static int get_troubles(Context *context, const json_t *sessions, json_t *troubles) {
+        json_t *session;
+        size_t i;
         int r;
 
-        r = parse_bare(context, "status", "Shows the daemon's version, how it protects keys, and the sessions.", argc,
-                       argv);
+        json_array_foreach((json_t *)sessions, i, session) {
+                r = troubles_collect(context, json_text(json_object_get(session, "id")),
+                                     json_text(json_object_get(session, "path")), troubles);
+                if (r != CLI_OK)
+                        return r;
+        }
+        return CLI_OK;
+}
+
+int verb_status(int argc, char **argv, Context *context) {
+        _cleanup_json_ json_t *properties = NULL, *sessions = json_array(), *troubles = json_array();
+        int r;
+
+        r = parse_bare(
+                context, "status",
+                "Shows the daemon's version, how it protects keys, the sessions, and what does not work in them.", argc,
+                argv);
         if (r != CLI_OK)
                 return cli_parse_status(r);
         r = context_properties(context, MANAGER_PATH, MANAGER_INTERFACE, &properties);
-        if (r != CLI_OK)
-                return r;
-        r = output_object(context, status_columns, ELEMENTS(status_columns), properties);
-        if (r != CLI_OK || context->json != JSON_OFF ||
-            json_integer_value(json_object_get(properties, "Sessions")) == 0)
+        if (r == CLI_OK)
+                r = get_sessions(context, sessions);
+        if (r == CLI_OK)
+                r = get_troubles(context, sessions, troubles);
+        if (r == CLI_OK && json_object_set(properties, "Troubles", troubles) < 0)
+                r = cli_fail("Out of memory.");
+        if (r == CLI_OK)
+                r = output_object(context, status_columns, ELEMENTS(status_columns), properties);
+        if (r != CLI_OK || context->json != JSON_OFF || json_array_size(sessions) == 0)
                 return r;
         (void)putchar('\n');
-        return list_sessions(context);
+        r = print_sessions(context, sessions);
+        return r == CLI_OK ? troubles_print(context, troubles) : r;
 }
 
 /* ---- presets ---- */
@@ -166,4 +201,50 @@ int verb_presets(int argc, char **argv, Context *context) {
                            name) if (json_array_append_new(rows, preset_row(json_text(name))) <
                                      0) return cli_fail("Out of memory.");
         return output_rows(context, "presets", preset_columns, ELEMENTS(preset_columns), rows);
+}
+
+/* ---- transport-key ---- */
+
+static const Column transport_columns[] = {
+        { .key = "key", .heading = "Transport key" },
+        { .key = "fingerprint", .heading = "Fingerprint" },
+};
+
+/* A session of our own for the moment: the key is the daemon's, but only sessions tell it. */
+static int read_transport_key(Context *context, json_t **ret) {
+        uint8_t key[FRAMEKEY_TRANSPORT_KEY_LENGTH];
+        _cleanup_free_ char *fingerprint = NULL;
+        framekey_session *session;
+        framekey_client *client;
+        int r;
+
+        r = context_client(context, &client);
+        if (r != CLI_OK)
+                return r;
+        r = framekey_session_open(client, "livekit", "framekeyctl", NULL, &session);
+        if (r < 0)
+                return cli_fail_client(client, r);
+        r = framekey_session_get_transport_key(session, key, &fingerprint);
+        if (r < 0) {
+                r = cli_fail_client(client, r);
+                framekey_session_close(session);
+                return r;
+        }
+        framekey_session_close(session);
+        *ret = json_pack("{s:o, s:s}", "key", json_hex(key, sizeof(key)), "fingerprint", fingerprint);
+        return *ret ? CLI_OK : cli_fail("Out of memory.");
+}
+
+int verb_transport_key(int argc, char **argv, Context *context) {
+        _cleanup_json_ json_t *key = NULL;
+        int r;
+
+        r = parse_bare(context, "transport-key",
+                       "Shows the public key to which other daemons wrap keys for this one, and its fingerprint, which "
+                       "their\nlogs name with each export. It is new at every start of the daemon.",
+                       argc, argv);
+        if (r != CLI_OK)
+                return cli_parse_status(r);
+        r = read_transport_key(context, &key);
+        return r == CLI_OK ? output_object(context, transport_columns, ELEMENTS(transport_columns), key) : r;
 }

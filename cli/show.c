@@ -31,6 +31,11 @@ static char *text_user_id(const json_t *value) {
         return asprintf(&text, "user id %" JSON_INTEGER_FORMAT, json_integer_value(value)) < 0 ? NULL : text;
 }
 
+/* What an app shows a badge for. */
+static const char *color_promise(const json_t *value) {
+        return json_is_true(value) ? "green" : "red";
+}
+
 static const Column show_columns[] = {
         { .key = "Id", .heading = "Session" },
         { .key = "Label", .heading = "Label" },
@@ -41,6 +46,18 @@ static const Column show_columns[] = {
         { .key = "RingSize", .heading = "Key indices" },
         { .key = "RatchetWindow", .heading = "Ratchet window" },
         { .key = "GraceUSec", .heading = "Grace", .text = text_usec },
+        { .key = "RatchetIntervalUSec", .heading = "Ratchet every", .text = text_limit },
+        { .key = "RatchetFrames", .heading = "or every so many frames", .text = text_count },
+        { .key = "RatchetBytes", .heading = "or every so many bytes", .text = text_count },
+        { .key = "NextRatchetUSec", .heading = "Next ratchet", .text = text_when },
+        { .key = "RotateAfterUSec", .heading = "Rotate after", .text = text_limit },
+        { .key = "NextRotationUSec", .heading = "Next rotation", .text = text_when },
+        { .key = "MaximumKeyAgeUSec", .heading = "Largest key age", .text = text_limit },
+        { .key = "ActivateAfterUSec", .heading = "Fresh key used after", .text = text_usec },
+        { .key = "CoalesceUSec", .heading = "Coalesced within", .text = text_usec },
+        { .key = "ForwardSecrecy", .heading = "Forward secrecy", .color = color_promise },
+        { .key = "Followed", .heading = "All have followed" },
+        { .key = "FullyProtected", .heading = "Fully protected", .color = color_promise },
         { .key = "Owner", .heading = "Owner" },
         { .key = "OwnerUID", .heading = "Owner's user", .text = text_user_id },
 };
@@ -69,22 +86,6 @@ static char *text_keys(const json_t *value) {
         return text ?: strdup("-");
 }
 
-/* Keys: a(utub); the fields get their names. */
-static json_t *name_key_fields(const json_t *keys) {
-        static const char *const names[] = { "index", "generation", "step", "active" };
-        json_t *named = json_array(), *key;
-        size_t i;
-
-        json_array_foreach((json_t *)keys, i, key) {
-                json_t *object = json_object();
-
-                for (size_t f = 0; f < ELEMENTS(names); f++)
-                        (void)json_object_set(object, names[f], json_array_get(key, f)); /* fails on other versions */
-                (void)json_array_append_new(named, object);
-        }
-        return named;
-}
-
 static const char *color_state(const json_t *value) {
         const char *state = json_text(value);
 
@@ -102,36 +103,102 @@ static const Column participant_columns[] = {
         { .key = "FramesFailed", .heading = "FAILED", .right = true },
 };
 
-static int collect_participants(Context *context, const char *id, const json_t *session, json_t *rows) {
+static int collect_participants(Context *context, const char *path, const json_t *session, json_t *rows) {
         json_t *name;
         size_t i;
         int r;
 
         json_array_foreach(json_object_get(session, "Participants"), i, name) {
-                _cleanup_free_ char *path = NULL;
-                json_t *row = NULL;
+                json_t *row;
 
-                r = object_path(context, id, json_text(name), &path);
-                if (r == CLI_OK)
-                        r = context_properties(context, path, PARTICIPANT_INTERFACE, &row);
+                r = participant_read(context, path, json_text(name), &row);
                 if (r != CLI_OK)
                         return r;
-                if (json_object_set_new(row, "Keys", name_key_fields(json_object_get(row, "Keys"))) < 0 ||
-                    json_array_append_new(rows, row) < 0)
+                if (row && json_array_append_new(rows, row) < 0)
                         return cli_fail("Out of memory.");
         }
         return CLI_OK;
+}
+
+/* ---- show: keys ---- */
+
+static const Column key_columns[] = {
+        { .key = "participant", .heading = "KEYS OF" },
+        { .key = "index", .heading = "INDEX", .right = true },
+        { .key = "step", .heading = "STEP", .right = true },
+        { .key = "origin", .heading = "ORIGIN" },
+        { .key = "installed", .heading = "INSTALLED", .text = text_when },
+        { .key = "activates", .heading = "ACTIVATES", .text = text_when },
+        { .key = "dies", .heading = "DIES", .text = text_when },
+};
+
+/* A row a key: what the participants' objects hold, with the name in front. */
+static int collect_keys(const json_t *participants, json_t *rows) {
+        json_t *participant, *key;
+        size_t i, k;
+
+        json_array_foreach((json_t *)participants, i, participant) {
+                json_array_foreach(json_object_get(participant, "Keys"), k, key) {
+                        json_t *row = json_copy(key);
+
+                        if (!row || json_object_set(row, "participant", json_object_get(participant, "Identity")) < 0 ||
+                            json_array_append_new(rows, row) < 0)
+                                return cli_fail("Out of memory.");
+                }
+        }
+        return CLI_OK;
+}
+
+/* ---- show: streams ---- */
+
+static const Column stream_columns[] = {
+        { .key = "channel", .heading = "CHANNEL", .right = true },
+        { .key = "stream", .heading = "STREAM", .right = true },
+        { .key = "participant", .heading = "PARTICIPANT" },
+        { .key = "direction", .heading = "DIRECTION" },
+        { .key = "media", .heading = "MEDIA" },
+        { .key = "codec", .heading = "CODEC" },
+        { .key = "state", .heading = "STATE", .color = color_state },
+        { .key = "key_index", .heading = "KEY", .right = true },
+        { .key = "failed", .heading = "FAILED IN A ROW", .right = true },
+};
+
+static int print_session(Context *context, const char *id, const char *path, const json_t *session,
+                         const json_t *participants, const json_t *streams) {
+        _cleanup_json_ json_t *keys = json_array(), *troubles = json_array();
+        int r;
+
+        r = output_object(context, show_columns, ELEMENTS(show_columns), session);
+        if (r != CLI_OK)
+                return r;
+        (void)putchar('\n');
+        r = output_rows(context, "participants", participant_columns, ELEMENTS(participant_columns), participants);
+        if (r == CLI_OK)
+                r = collect_keys(participants, keys);
+        if (r == CLI_OK && json_array_size(keys) > 0) {
+                (void)putchar('\n');
+                r = output_rows(context, "keys", key_columns, ELEMENTS(key_columns), keys);
+        }
+        if (r == CLI_OK && json_array_size(streams) > 0) {
+                (void)putchar('\n');
+                r = output_rows(context, "streams", stream_columns, ELEMENTS(stream_columns), streams);
+        }
+        if (r == CLI_OK)
+                r = troubles_collect(context, id, path, troubles);
+        return r == CLI_OK ? troubles_print(context, troubles) : r;
 }
 
 int verb_show(int argc, char **argv, Context *context) {
         static const CliUsage usage = {
                 .verb = "show",
                 .arguments = "SESSION",
-                .summary = "Shows a session, its participants and their keys (never the keys themselves).",
+                .summary =
+                        "Shows a session, its participants, keys (never the keys themselves) and streams, and what is "
+                        "wrong.",
                 .n_min = 1,
                 .n_max = 1,
         };
-        _cleanup_json_ json_t *session = NULL, *rows = json_array(), *both = NULL;
+        _cleanup_json_ json_t *session = NULL, *participants = json_array(), *streams = json_array(), *all = NULL;
         _cleanup_free_ char *path = NULL;
         int r, first;
 
@@ -142,18 +209,15 @@ int verb_show(int argc, char **argv, Context *context) {
         if (r == CLI_OK)
                 r = context_properties(context, path, SESSION_INTERFACE, &session);
         if (r == CLI_OK)
-                r = collect_participants(context, argv[first], session, rows);
+                r = collect_participants(context, path, session, participants);
+        if (r == CLI_OK)
+                r = streams_collect(context, path, streams);
         if (r != CLI_OK)
                 return r;
-        if (context->json != JSON_OFF) {
-                both = json_pack("{s:O, s:O}", "session", session, "participants", rows);
-                return both ? output_json(context, both) : cli_fail("Out of memory.");
-        }
-        r = output_object(context, show_columns, ELEMENTS(show_columns), session);
-        if (r != CLI_OK)
-                return r;
-        (void)putchar('\n');
-        return output_rows(context, "participants", participant_columns, ELEMENTS(participant_columns), rows);
+        if (context->json == JSON_OFF)
+                return print_session(context, argv[first], path, session, participants, streams);
+        all = json_pack("{s:O, s:O, s:O}", "session", session, "participants", participants, "streams", streams);
+        return all ? output_json(context, all) : cli_fail("Out of memory.");
 }
 
 /* ---- stats ---- */

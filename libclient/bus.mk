@@ -9,7 +9,10 @@ libclient_libframekey_bus_la_SOURCES = \
 	libclient/bus/bus-internal.h \
 	libclient/bus/channel.c \
 	libclient/bus/client.c \
+	libclient/bus/events.c \
+	libclient/bus/keys.c \
 	libclient/bus/options.c \
+	libclient/bus/provider.c \
 	libclient/bus/session.c
 libclient_libframekey_bus_la_CFLAGS = $(AM_CFLAGS) $(LIBSYSTEMD_CFLAGS)
 libclient_libframekey_bus_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 -no-undefined \

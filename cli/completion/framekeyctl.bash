@@ -27,9 +27,9 @@ _framekeyctl_presets() {
         _framekeyctl_ask presets | cut -d ' ' -f 1
 }
 
-# Behind the empty line of `show` stands a participant a line.
+# Between the first two empty lines of `show` stands a participant a line.
 _framekeyctl_participants() {
-        _framekeyctl_ask show "$1" | sed '1,/^$/d' | cut -d ' ' -f 1
+        _framekeyctl_ask show "$1" | sed '1,/^$/d; /^$/,$d' | cut -d ' ' -f 1
 }
 
 _framekeyctl() {
@@ -41,13 +41,14 @@ _framekeyctl() {
         local derivation='--kdf= --salt= --iterations= --key-bits= --option= -o'
         local -A options=(
                 [import]="--key-index= --step= --activate $derivation"
-                [activate]='--key-index='
+                [activate]='--key-index= --after-usec= --at-key-frame'
                 [retire]='--key-index='
                 [ratchet]='--key-index= --reason= --all'
+                [rotate]='--reason= --all'
                 [revoke]='--reason=' [close]='--reason=' [lock]='--reason=' [unlock]='--reason='
-                [encrypt]="--profile= --key-file= --key-fd= --participant= --key-index= --step= --window= --ring-size=
-                        $derivation"
-                [status]='' [list]='' [show]='' [presets]='' [stats]='' [demo]=''
+                [encrypt]="--profile= --key-file= --key-fd= --no-key --events --participant= --key-index= --step= --window=
+                        --ring-size= $derivation"
+                [status]='' [list]='' [show]='' [presets]='' [monitor]='' [stats]='' [transport-key]='' [demo]=''
         )
         options[decrypt]=${options[encrypt]}
 
@@ -62,7 +63,7 @@ _framekeyctl() {
                 COMPREPLY=($(compgen -W "$(machinectl list --no-legend 2>/dev/null | cut -d ' ' -f 1)" -- "$cur"))
                 return
                 ;;
-        --address | --key-fd | --participant | --key-index | --step | --window | --ring-size | --salt | --iterations | \
+        --address | --key-fd | --participant | --key-index | --after-usec | --step | --window | --ring-size | --salt | --iterations | \
                 --option | -o | --reason) return ;;
         esac
         $split && return
@@ -85,10 +86,10 @@ _framekeyctl() {
                 COMPREPLY=($(compgen -W "${!options[*]}" -- "$cur"))
         else
                 case $verb:${#arguments[@]} in
-                show:0 | stats:0 | import:0 | activate:0 | ratchet:0 | retire:0 | revoke:0 | close:0)
+                show:0 | monitor:0 | stats:0 | import:0 | activate:0 | ratchet:0 | rotate:0 | retire:0 | revoke:0 | close:0)
                         COMPREPLY=($(compgen -W "$(_framekeyctl_sessions)" -- "$cur"))
                         ;;
-                stats:1 | import:1 | activate:1 | ratchet:1 | retire:1 | revoke:1)
+                stats:1 | import:1 | activate:1 | ratchet:1 | rotate:1 | retire:1 | revoke:1)
                         COMPREPLY=($(compgen -W "$(_framekeyctl_participants "${arguments[0]}")" -- "$cur"))
                         ;;
                 esac

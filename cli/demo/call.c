@@ -75,7 +75,7 @@ static int rotate(Call *call) {
         r = bring_key(call, SECOND_INDEX);
         if (r != CLI_OK)
                 return r;
-        if (framekey_session_activate(sender->session, sender->key_holder, SECOND_INDEX) < 0)
+        if (framekey_session_activate(sender->session, sender->key_holder, SECOND_INDEX, NULL) < 0)
                 return peer_fail(sender, "activate its key");
         call->last_index = SECOND_INDEX;
         progress_note(call->progress,

@@ -12,13 +12,15 @@
 
 #include "util/util.h"
 
-#define BUS_NAME          "org.framekey1"
-#define MANAGER_PATH      "/org/framekey1"
-#define MANAGER_INTERFACE "org.framekey1.Manager"
-#define SESSION_INTERFACE "org.framekey1.Session"
-#define CHANNEL_INTERFACE "org.framekey1.Channel"
-#define ERROR_PREFIX      "org.framekey1.Error."
-#define CALL_TIMEOUT_USEC (30 * USEC_PER_SEC)
+#define BUS_NAME              "org.framekey1"
+#define MANAGER_PATH          "/org/framekey1"
+#define MANAGER_INTERFACE     "org.framekey1.Manager"
+#define SESSION_INTERFACE     "org.framekey1.Session"
+#define CHANNEL_INTERFACE     "org.framekey1.Channel"
+#define PARTICIPANT_INTERFACE "org.framekey1.Participant"
+#define PROPERTIES_INTERFACE  "org.freedesktop.DBus.Properties"
+#define ERROR_PREFIX          "org.framekey1.Error."
+#define CALL_TIMEOUT_USEC     (30 * USEC_PER_SEC)
 /* The daemon takes no longer secret, and so much fits every pipe without blocking (PIPE_BUF). */
 #define SECRET_MAX 4096u
 
@@ -32,14 +34,20 @@ struct framekey_client {
         char *error_name; /* and its D-Bus name */
 };
 
+/* Somebody who listens to a session's signals. */
+typedef struct SessionMatch {
+        framekey_session *session;
+        sd_bus_slot *slot; /* NULL: nobody */
+        framekey_event_handler handler;
+        void *userdata;
+} SessionMatch;
+
 struct framekey_session {
         framekey_client *client;
         char *id;
         char *path;
         char *daemon; /* unique name of the daemon that made it: only its signals are believed */
-        sd_bus_slot *slot;
-        framekey_event_handler handler;
-        void *userdata;
+        SessionMatch match;
 };
 
 framekey_client *client_ref(framekey_client *client);
@@ -56,8 +64,32 @@ extern const char *const options_none[];
  * as a{sv} unless they are options_none. A method with descriptors (`h`) is refused where the bus cannot carry them. */
 int client_call(framekey_client *client, const char *path, const char *interface, const char *member,
                 const char *const *options, sd_bus_message **ret_reply, const char *types, ...);
+/* The same with a byte array behind the other arguments. */
+typedef struct ClientBytes {
+        const void *bytes;
+        size_t length;
+} ClientBytes;
+int client_call_bytes(framekey_client *client, const char *path, const char *interface, const char *member,
+                      const char *const *options, sd_bus_message **ret_reply, const ClientBytes *bytes,
+                      const char *types, ...);
+/* A property of a basic type; `ret_value` points into the reply. */
+int client_get(framekey_client *client, const char *path, const char *interface, const char *property,
+               sd_bus_message **ret_reply, const char *type, void *ret_value);
 /* Notes that a reply was not what the interface says, and answers `r`. */
 int client_bad_reply(framekey_client *client, int r);
 
 /* Appends "name=value" strings as a{sv}. 0, -EINVAL (noted on the client), or what sd-bus answers. */
 int options_append(framekey_client *client, sd_bus_message *m, const char *const *options);
+
+/* ---- sessions ---- */
+
+static inline const char *identity_or_shared(const char *identity) {
+        return identity ?: "";
+}
+
+#define session_call(session, member, options, ret_reply, ...)                                                         \
+        client_call((session)->client, (session)->path, SESSION_INTERFACE, member, options, ret_reply, __VA_ARGS__)
+
+/* Has the handler called for the session's signals, or not any more (NULL). `match` stays where it is until its slot is
+ * released. 0 or negative errno, noted on the client. */
+int session_match(SessionMatch *match, framekey_session *session, framekey_event_handler handler, void *userdata);

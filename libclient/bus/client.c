@@ -36,6 +36,8 @@ static const struct {
         { "SecretTimeout", ETIME },
         { "SecretMemoryFull", ENOSPC },
         { "Busy", EBUSY },
+        { "WrappedKeyInvalid", EBADMSG },
+        { "PolicyForbids", EACCES },
 };
 
 static int error_number(const sd_bus_error *error, int r) {
@@ -291,8 +293,8 @@ void framekey_client_set_timeout(framekey_client *client, uint64_t timeout_usec)
 
 /* ---- calls ---- */
 
-static int client_fill(framekey_client *client, sd_bus_message *m, const char *const *options, const char *types,
-                       va_list arguments) {
+static int client_fill(framekey_client *client, sd_bus_message *m, const char *const *options, const ClientBytes *bytes,
+                       const char *types, va_list arguments) {
         int r;
 
         /* Wiped when freed: who is in a call is nobody's business either. */
@@ -302,14 +304,19 @@ static int client_fill(framekey_client *client, sd_bus_message *m, const char *c
         r = sd_bus_message_appendv(m, types, arguments);
         if (r < 0)
                 return r;
+        if (bytes) {
+                r = sd_bus_message_append_array(m, 'y', bytes->bytes, bytes->length);
+                if (r < 0)
+                        return r;
+        }
         return options == options_none ? 0 : options_append(client, m, options);
 }
 
-int client_call(framekey_client *client, const char *path, const char *interface, const char *member,
-                const char *const *options, sd_bus_message **ret_reply, const char *types, ...) {
+static int client_callv(framekey_client *client, const char *path, const char *interface, const char *member,
+                        const char *const *options, sd_bus_message **ret_reply, const ClientBytes *bytes,
+                        const char *types, va_list arguments) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL, *reply = NULL;
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-        va_list arguments;
         int r;
 
         client_clear_error(client);
@@ -320,11 +327,8 @@ int client_call(framekey_client *client, const char *path, const char *interface
                                    "This connection cannot carry file descriptors, so no keys: do this on the host "
                                    "where the daemon runs.");
         r = sd_bus_message_new_method_call(client->bus, &m, BUS_NAME, path, interface, member);
-        if (r >= 0) {
-                va_start(arguments, types);
-                r = client_fill(client, m, options, types, arguments);
-                va_end(arguments);
-        }
+        if (r >= 0)
+                r = client_fill(client, m, options, bytes, types, arguments);
         if (r < 0)
                 return client->error ? r : client_fail(client, r, "Cannot make the call: %s.", strerror(-r));
         r = sd_bus_call(client->bus, m, client->timeout_usec, &error, &reply);
@@ -332,5 +336,43 @@ int client_call(framekey_client *client, const char *path, const char *interface
                 return framekey_client_note_error(client, r, &error);
         if (ret_reply)
                 *ret_reply = take_ptr(reply);
+        return 0;
+}
+
+int client_call(framekey_client *client, const char *path, const char *interface, const char *member,
+                const char *const *options, sd_bus_message **ret_reply, const char *types, ...) {
+        va_list arguments;
+        int r;
+
+        va_start(arguments, types);
+        r = client_callv(client, path, interface, member, options, ret_reply, NULL, types, arguments);
+        va_end(arguments);
+        return r;
+}
+
+int client_call_bytes(framekey_client *client, const char *path, const char *interface, const char *member,
+                      const char *const *options, sd_bus_message **ret_reply, const ClientBytes *bytes,
+                      const char *types, ...) {
+        va_list arguments;
+        int r;
+
+        va_start(arguments, types);
+        r = client_callv(client, path, interface, member, options, ret_reply, bytes, types, arguments);
+        va_end(arguments);
+        return r;
+}
+
+int client_get(framekey_client *client, const char *path, const char *interface, const char *property,
+               sd_bus_message **ret_reply, const char *type, void *ret_value) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        int r;
+
+        r = client_call(client, path, PROPERTIES_INTERFACE, "Get", options_none, &reply, "ss", interface, property);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_read(reply, "v", type, ret_value);
+        if (r < 0)
+                return client_bad_reply(client, r);
+        *ret_reply = take_ptr(reply);
         return 0;
 }

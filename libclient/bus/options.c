@@ -27,6 +27,19 @@ static const OptionType option_types[] = {
         { "server-trailer", "ay" },
         { "exclusive", "b" },
         { "linger", "b" },
+        { "ratchet-interval-usec", "t" },
+        { "ratchet-frames", "t" },
+        { "ratchet-bytes", "t" },
+        { "rotate-after-usec", "t" },
+        { "maximum-key-age-usec", "t" },
+        { "activate-at-key-frame", "b" },
+        { "activate-by-hand", "b" },
+        { "coalesce-usec", "t" },
+        { "send-limit", "t" },
+        { "retain-root", "b" },
+        { "retire-superseded", "b" },
+        /* OpenSession, ImportKey, GenerateKey, ImportWrapped */
+        { "activate-after-usec", "t" },
         /* OpenSession (as defaults of imports), ImportKey, GenerateKey */
         { "kdf", "s" },
         { "salt", "ay" },
@@ -34,12 +47,21 @@ static const OptionType option_types[] = {
         { "info", "ay" },
         { "iterations", "u" },
         { "key-bits", "u" },
-        /* ImportKey, GenerateKey */
+        /* ImportKey, GenerateKey; the last two also ImportWrapped */
         { "step", "u" },
-        { "activate", "b" },
         { "allow-empty", "b" },
-        /* Ratchet */
+        { "activate", "b" },
+        { "at-key-frame", "b" },
+        /* Activate, which takes the one above too */
+        { "after-usec", "t" },
+        /* Ratchet, ExportWrapped, ImportWrapped */
         { "index", "u" },
+        /* AddParticipant, Join */
+        { "follows", "s" },
+        /* Join */
+        { "ratchet", "b" },
+        /* RemoveParticipant */
+        { "rotate", "b" },
         /* OpenChannel */
         { "small-slots", "u" },
         { "video-slots", "u" },

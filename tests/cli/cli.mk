@@ -2,13 +2,18 @@
 # Tests of framekeyctl and libframekey-bus, each under a bus and a daemon of its own.
 cli_tests = \
 	tests/cli/test-client.sh \
+	tests/cli/test-events.sh \
 	tests/cli/test-keys.sh \
+	tests/cli/test-life.sh \
 	tests/cli/test-lines.sh \
+	tests/cli/test-monitor.sh \
+	tests/cli/test-provider.sh \
 	tests/cli/test-quiet.sh \
 	tests/cli/test-round-trip.sh \
 	tests/cli/test-usage.sh \
 	tests/cli/test-verbs.sh \
-	tests/cli/test-verdicts.sh
+	tests/cli/test-verdicts.sh \
+	tests/cli/test-wrapped.sh
 dist_check_SCRIPTS += $(cli_tests)
 TESTS += $(cli_tests)
 EXTRA_DIST += tests/cli/common.sh tests/cli/terminal-import.py
@@ -18,6 +23,14 @@ check_PROGRAMS += tests/cli/test-client
 tests_cli_test_client_SOURCES = tests/cli/test-client.c
 tests_cli_test_client_CFLAGS = $(AM_CFLAGS) $(LIBSYSTEMD_CFLAGS) $(CHECK_CFLAGS)
 tests_cli_test_client_LDADD = \
+	libclient/libframekey-bus.la \
+	libclient/libframekey.la \
+	$(LIBSYSTEMD_LIBS) \
+	$(CHECK_LIBS)
+check_PROGRAMS += tests/cli/test-provider
+tests_cli_test_provider_SOURCES = tests/cli/test-provider.c
+tests_cli_test_provider_CFLAGS = $(AM_CFLAGS) $(LIBSYSTEMD_CFLAGS) $(CHECK_CFLAGS)
+tests_cli_test_provider_LDADD = \
 	libclient/libframekey-bus.la \
 	libclient/libframekey.la \
 	$(LIBSYSTEMD_LIBS) \

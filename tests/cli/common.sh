@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Sourced by the tests of framekeyctl: finds the program, runs the test under a private bus and daemon, compares.
-# A test that needs no daemon sets no_daemon=yes before.
+# A test that needs no daemon sets no_daemon=yes before, one that needs two of them two_daemons=yes.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 abs_top_builddir=${abs_top_builddir:-$(cd "$here/../.." && pwd)}
@@ -11,7 +11,7 @@ unset NO_COLOR
 
 [ -x "$framekeyctl" ] || { echo "cli/framekeyctl was not built" >&2; exit 77; }
 if [ -z "${no_daemon:-}" ] && [ -z "${FRAMEKEYD_PID:-}" ]; then
-        exec "$here/../with-daemon" "$0" "$@"
+        exec "$here/../with-daemon" ${two_daemons:+--two} "$0" "$@"
 fi
 
 scratch=$(mktemp -d)
@@ -76,4 +76,55 @@ frame() {
         [ "$2" = - ] || line+="\"codec\":\"$2\","
         [ "$3" = - ] || line+="\"frame_type\":\"$3\","
         printf '%s\n' "$line\"ssrc\":305419896,\"rtp_timestamp\":90000,\"payload_hex\":\"$4\"}"
+}
+
+# start NAME COMMAND...: a program that is spoken to; NAME_in and NAME_out are our ends, NAME_pid its id. Not coproc: bash
+# has one of these at a time.
+spoken=()
+# alone COMMAND...: without our ends. Who else holds the writing end of another's input keeps that one waiting. Ends the
+# shell: for behind '&'.
+alone() {
+        local fd
+        for fd in "${spoken[@]}"; do exec {fd}>&-; done 2>/dev/null
+        exec "$@"
+}
+start() {
+        local name=$1 in out
+        shift
+        mkfifo "$name.in" "$name.out"
+        alone "$@" <"$name.in" >"$name.out" &
+        printf -v "${name}_pid" %s $!
+        exec {in}>"$name.in" {out}<"$name.out"
+        printf -v "${name}_in" %s "$in"
+        printf -v "${name}_out" %s "$out"
+        spoken+=("$in" "$out")
+        rm "$name.in" "$name.out"
+}
+# hear NAME: its next line in $line
+hear() {
+        local from=${1}_out
+        read -r -t 20 line <&"${!from}" || { line=; fail "$1 says nothing"; }
+}
+# say NAME LINE: sends it; the answer is in $line
+say() {
+        local to=${1}_in
+        (trap '' PIPE; printf '%s\n' "$2" >&"${!to}") 2>/dev/null # it may be gone: then it says nothing
+        hear "$1"
+}
+# hear_event NAME EVENT PART: reads until that event; PART must be in it
+hear_event() {
+        local n=0
+        hear "$1"
+        while [ -n "$line" ] && [[ $line != "{\"event\":\"$2\""* ]] && [ $((n += 1)) -lt 50 ]; do
+                hear "$1"
+        done
+        contains "$1: $2" "$3" "$line"
+}
+# end NAME STATUS: closes its input and waits for it
+end() {
+        local to=${1}_in pid=${1}_pid
+        local fd=${!to}
+        exec {fd}>&-
+        wait "${!pid}"
+        equal "status of $1" "$2" $?
 }

@@ -69,10 +69,10 @@ START_TEST(each_refusal_has_its_errno_and_its_sentence) {
         assert_error(framekey_session_open(client, "nonsense", "", NULL, &none), -ENOPROTOOPT, ERROR("NoSuchProfile"));
         assert_error(framekey_session_attach(client, "absent", &none), -ENXIO, ERROR("NoSuchSession"));
         ck_assert_ptr_null(none);
-        assert_error(framekey_session_activate(session, NULL, 3), -ENOKEY, ERROR("NoSuchKey"));
+        assert_error(framekey_session_activate(session, NULL, 3, NULL), -ENOKEY, ERROR("NoSuchKey"));
         assert_error(framekey_session_ratchet(session, NULL, 3, &number), -ENOKEY, ERROR("NoSuchKey"));
         ck_assert_uint_eq(number, 77);
-        assert_error(framekey_session_activate(session, NULL, 16), -ERANGE, ERROR("InvalidIndex"));
+        assert_error(framekey_session_activate(session, NULL, 16, NULL), -ERANGE, ERROR("InvalidIndex"));
         assert_error(framekey_session_retire_key(session, "somebody", 0), -ESRCH, ERROR("NoSuchParticipant"));
         assert_error(framekey_session_remove_participant(session, "somebody", NULL), -ESRCH,
                      ERROR("NoSuchParticipant"));
@@ -216,12 +216,111 @@ START_TEST(keys_can_be_made_in_the_daemon) {
         uint32_t step = 0;
 
         ck_assert_int_eq(framekey_session_generate_key(session, NULL, 5, NULL), 0);
-        ck_assert_int_eq(framekey_session_activate(session, "", 5), 0);
+        ck_assert_int_eq(framekey_session_activate(session, "", 5, NULL), 0);
         ck_assert_int_eq(framekey_session_ratchet(session, NULL, UINT32_MAX, &step), 0);
         ck_assert_uint_eq(step, 1);
         ck_assert_int_eq(framekey_session_ratchet(session, NULL, 5, NULL), 0);
         ck_assert_int_eq(framekey_session_retire_key(session, NULL, 5), 0);
         framekey_session_close(session);
+}
+END_TEST
+
+static uint64_t get_u64(framekey_session *session, const char *property) {
+        uint64_t value = 77;
+
+        ck_assert_int_ge(sd_bus_get_property_trivial(framekey_client_get_bus(client), "org.framekey1",
+                                                     framekey_session_get_path(session), "org.framekey1.Session",
+                                                     property, NULL, 't', &value),
+                         0);
+        return value;
+}
+
+START_TEST(a_ratchet_policy_is_set_in_parts) {
+        framekey_session *session = open_session(NULL);
+
+        ck_assert_int_eq(framekey_session_set_ratchet(session, 60 * USEC_PER_SEC, 1000, 0), 0);
+        ck_assert_uint_eq(get_u64(session, "RatchetIntervalUSec"), 60 * USEC_PER_SEC);
+        ck_assert_uint_eq(get_u64(session, "RatchetFrames"), 1000);
+        ck_assert_uint_eq(get_u64(session, "RatchetBytes"), 0);
+        ck_assert_int_eq(framekey_session_set_ratchet(session, UINT64_MAX, UINT64_MAX, 5000), 0);
+        ck_assert_uint_eq(get_u64(session, "RatchetIntervalUSec"), 60 * USEC_PER_SEC);
+        ck_assert_uint_eq(get_u64(session, "RatchetFrames"), 1000);
+        ck_assert_uint_eq(get_u64(session, "RatchetBytes"), 5000);
+        ck_assert_int_eq(framekey_session_set_ratchet(session, 1, 7, 7), -EINVAL);
+        ck_assert_str_ne(framekey_client_error(client), "");
+        ck_assert_uint_eq(get_u64(session, "RatchetFrames"), 1000);
+        ck_assert_int_eq(framekey_session_set_ratchet(session, 0, 0, 0), 0);
+        ck_assert_uint_eq(get_u64(session, "RatchetIntervalUSec"), 0);
+        framekey_session_close(session);
+}
+END_TEST
+
+/* ---- wrapped ---- */
+
+/* A session with participant keys, in which alice sends or is received from. */
+static framekey_session *open_with_alice(enum framekey_role role) {
+        const char *options[] = { "key-mode=participant", "exclusive=no", NULL };
+        framekey_session *session = open_session(options);
+
+        ck_assert_int_eq(framekey_session_add_participant(session, "alice", role, NULL), 0);
+        return session;
+}
+
+START_TEST(a_key_goes_wrapped_from_session_to_session) {
+        framekey_session *from = open_with_alice(FRAMEKEY_LOCAL), *to = open_with_alice(FRAMEKEY_REMOTE);
+        uint8_t recipient[FRAMEKEY_TRANSPORT_KEY_LENGTH], *package = NULL, changed[2048];
+        _cleanup_free_ char *fingerprint = NULL;
+        uint32_t index = 77;
+        size_t length = 0;
+
+        ck_assert_int_eq(framekey_session_get_transport_key(to, recipient, &fingerprint), 0);
+        ck_assert_uint_eq(strlen(fingerprint), 8 * 5 - 1);
+        ck_assert_int_eq(framekey_session_get_transport_key(to, recipient, NULL), 0);
+        ck_assert_int_eq(
+                framekey_session_export_wrapped(from, "alice", FRAMEKEY_KEY_ACTIVE, recipient, &package, &length),
+                -ENOKEY);
+        ck_assert_ptr_null(package);
+        ck_assert_int_eq(framekey_session_generate_key(from, "alice", 6, NULL), 0);
+        ck_assert_msg(
+                framekey_session_export_wrapped(from, "alice", FRAMEKEY_KEY_ACTIVE, recipient, &package, &length) == 0,
+                "%s", framekey_client_error(client));
+        ck_assert_uint_gt(length, FRAMEKEY_TRANSPORT_KEY_LENGTH);
+        ck_assert_uint_lt(length, sizeof(changed));
+        memcpy(changed, package, length);
+        changed[length - 1] ^= 1;
+
+        assert_error(framekey_session_import_wrapped(to, "alice", FRAMEKEY_KEY_ACTIVE, changed, length, NULL, &index),
+                     -EBADMSG, ERROR("WrappedKeyInvalid"));
+        assert_error(framekey_session_import_wrapped(to, "alice", FRAMEKEY_KEY_ACTIVE, NULL, 0, NULL, &index), -EBADMSG,
+                     ERROR("WrappedKeyInvalid"));
+        ck_assert_uint_eq(index, 77);
+        ck_assert_int_eq(
+                framekey_session_import_wrapped(to, "alice", FRAMEKEY_KEY_ACTIVE, package, length, NULL, &index), 0);
+        ck_assert_uint_eq(index, 6);
+        ck_assert_int_eq(framekey_session_import_wrapped(to, "alice", 9, package, length, NULL, &index), 0);
+        ck_assert_uint_eq(index, 9);
+        ck_assert_int_eq(framekey_session_import_wrapped(to, "alice", 9, package, length, NULL, NULL), 0);
+        free(package);
+        framekey_session_close(from);
+        framekey_session_close(to);
+}
+END_TEST
+
+START_TEST(only_the_opener_exports) {
+        framekey_session *ours = open_with_alice(FRAMEKEY_LOCAL), *attached = NULL;
+        uint8_t recipient[FRAMEKEY_TRANSPORT_KEY_LENGTH], *package = NULL;
+        framekey_client *other = NULL;
+        size_t length;
+
+        ck_assert_int_eq(framekey_session_generate_key(ours, "alice", 0, NULL), 0);
+        ck_assert_int_eq(framekey_client_open(&other, FRAMEKEY_BUS_SYSTEM, NULL, NULL), 0);
+        ck_assert_int_eq(framekey_session_attach(other, framekey_session_get_id(ours), &attached), 0);
+        ck_assert_int_eq(framekey_session_get_transport_key(attached, recipient, NULL), 0);
+        ck_assert_int_eq(framekey_session_export_wrapped(attached, "alice", 0, recipient, &package, &length), -EPERM);
+        ck_assert_ptr_null(package);
+        framekey_session_free(attached);
+        framekey_client_free(other);
+        framekey_session_close(ours);
 }
 END_TEST
 
@@ -265,7 +364,7 @@ START_TEST(events_tell_what_became_of_keys) {
         ck_assert_int_eq(framekey_session_add_participant(session, "me", FRAMEKEY_LOCAL, NULL), 0);
         import(session, 0);
         import(session, 2);
-        ck_assert_int_eq(framekey_session_activate(session, NULL, 2), 0);
+        ck_assert_int_eq(framekey_session_activate(session, NULL, 2, NULL), 0);
         ck_assert_int_eq(framekey_session_ratchet(session, NULL, 2, NULL), 0);
         ck_assert_int_eq(framekey_session_retire_key(session, NULL, 0), 0);
         wait_events(&seen, 6);
@@ -431,7 +530,7 @@ START_TEST(a_session_is_left_to_its_opener_unless_it_says_otherwise) {
         ck_assert_str_eq(framekey_session_get_path(attached), framekey_session_get_path(open));
         ck_assert_ptr_eq(framekey_session_get_client(attached), other);
         ck_assert_int_eq(framekey_session_import_key(attached, NULL, 0, secret, sizeof(secret), NULL), 0);
-        ck_assert_int_eq(framekey_session_activate(open, NULL, 0), 0);
+        ck_assert_int_eq(framekey_session_activate(open, NULL, 0, NULL), 0);
         framekey_session_free(attached);
         framekey_client_free(other);
 
@@ -463,7 +562,7 @@ START_TEST(a_session_handle_outlives_its_client_harmlessly) {
         framekey_session *session = open_session(NULL);
 
         client = framekey_client_free(client);
-        ck_assert_int_eq(framekey_session_activate(session, NULL, 0), -ENOTCONN);
+        ck_assert_int_eq(framekey_session_activate(session, NULL, 0, NULL), -ENOTCONN);
         ck_assert_int_eq(framekey_session_set_handler(session, note, NULL), -ENOTCONN);
         ck_assert_int_eq(framekey_session_open_channel_fds(session, NULL, (int[4]){ 0 }, NULL), -ENOTCONN);
         ck_assert_str_ne(framekey_client_error(framekey_session_get_client(session)), "");
@@ -517,6 +616,9 @@ int main(void) {
         tcase_add_test(tests, secrets_up_to_4096_bytes_are_taken);
         tcase_add_test(tests, secrets_come_from_pipes_and_sealed_memfds_only);
         tcase_add_test(tests, keys_can_be_made_in_the_daemon);
+        tcase_add_test(tests, a_ratchet_policy_is_set_in_parts);
+        tcase_add_test(tests, a_key_goes_wrapped_from_session_to_session);
+        tcase_add_test(tests, only_the_opener_exports);
         tcase_add_test(tests, events_tell_what_became_of_keys);
         tcase_add_test(tests, events_from_others_are_not_believed);
         tcase_add_test(tests, events_come_through_a_loop_of_the_caller);

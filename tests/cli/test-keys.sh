@@ -31,6 +31,8 @@ head -c 4096 /dev/zero | tr '\0' x >longest
 head -c 4097 /dev/zero | tr '\0' x >too-long
 refused "no key" 2 "Give the key once" encrypt
 refused "two keys" 2 "Give the key once" encrypt --key-file=key --key-fd=3
+refused "a key and none" 2 "Give the key once" encrypt --key-file=key --no-key
+refused "a step of no key" 2 "--step" encrypt --no-key --step=1
 refused "no profile" 2 "--profile" "$framekeyctl" encrypt --key-file=key
 refused "key on standard input" 2 "Standard input carries the frames" encrypt --key-file=-
 refused "key on descriptor 0" 2 "Standard input carries the frames" encrypt --key-fd=0

@@ -40,6 +40,23 @@ error "import without a file" '{"do":"import"}' "'key_file' is missing"
 error "import of no file" '{"do":"import","key_file":"./absent"}' 'Cannot open the key file ./absent'
 error "import outside the ring" '{"do":"import","key_file":"key","key_index":16}' 'outside the ring'
 error "activate without a key" '{"do":"activate","key_index":7}' 'no key under this index'
+error "activate after no number" '{"do":"activate","after_usec":"soon"}' "'after_usec' is no number"
+error "activate at no truth" '{"do":"activate","at_key_frame":1}' "'at_key_frame' is not true or false"
+error "import, activate no truth" '{"do":"import","key_file":"key","activate":"yes"}' "'activate' is not true or false"
+error "generate outside the ring" '{"do":"generate","key_index":16}' 'outside the ring'
+error "retire without a key" '{"do":"retire","key_index":7}' 'no key under this index'
+error "join of nobody" '{"do":"join"}' "'participant' is missing"
+error "leave of nobody" '{"do":"leave"}' "'participant' is missing"
+error "leave of a stranger" '{"do":"leave","participant":"nobody"}' 'no such participant'
+error "join that follows nothing" '{"do":"join","participant":"bob","follows":"nothing"}' 'follows'
+error "export for nobody" '{"do":"export"}' "'recipient_hex' is missing"
+error "export for half a byte" '{"do":"export","recipient_hex":"0"}' 'hex digits'
+error "export for too short a key" '{"do":"export","recipient_hex":"00ff"}' '32 bytes'
+error "import of no package" '{"do":"import-wrapped"}' "'package_hex' is missing"
+error "import of a forged package" '{"do":"import-wrapped","package_hex":"00"}' 'does not open here'
+error "set-ratchet to no number" '{"do":"set-ratchet","frames":-1}' "'frames' is no number"
+error "wait for ever" '{"do":"wait","usec":3600000001}' "'usec' is no number from 0 to 3600000000"
+error "wait for what is no event" '{"do":"wait","event":"Doomsday"}' "no event 'Doomsday'"
 error "ratchet without a key" '{"do":"ratchet","key_index":7}' 'no key under this index'
 
 # What another framekeyctl did not deliver passes through a pipe of two.
@@ -48,6 +65,12 @@ error "ratchet without a key" '{"do":"ratchet","key_index":7}' 'no key under thi
         "$framekeyctl" decrypt --profile=livekit-bytes --key-file=key >out.txt
 equal "a pipe of two" "too-short ok" "$(field verdict <out.txt | xargs)"
 contains "a pipe of two" '"done":"activate"' "$(sed -n 2p out.txt)"
+
+# Lines that do not end where a read does.
+{ for n in $(seq 300); do frame audio opus - "f8$(n_bytes 600)"; done; } >in.jsonl
+{ head -c 70001; sleep 0.2; head -c 1; sleep 0.2; cat; } <in.jsonl |
+        "$framekeyctl" encrypt --profile=livekit-bytes --key-file=key >out.txt
+equal "lines in pieces" "300 ok" "$(field verdict <out.txt | uniq -c | xargs)"
 
 # CR LF, no newline at the end, spaces.
 printf ' {"codec":"opus", "payload_hex":"F80A"} \r\n\t\n{"codec":"opus","payload_hex":"f80a"}' >in.jsonl

@@ -19,8 +19,9 @@ refused() {
 status "help" 0 "$framekeyctl" --help
 equal "help: nothing on standard error" "" "$err"
 contains "help" "Exit status:" "$out"
-verbs=$(sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p' <<<"$out")
-for verb in status list show presets stats encrypt decrypt import activate ratchet retire revoke close lock unlock demo; do
+verbs=$(sed -n '/^Commands:/,/^$/s/^  \([a-z-]*\) .*/\1/p' <<<"$out")
+for verb in status list show presets monitor stats transport-key encrypt decrypt import activate ratchet rotate retire \
+        revoke close lock unlock demo; do
         contains "help lists $verb" " $verb " " ${verbs//$'\n'/ } "
         grep -q "^\\*$verb\\*" "$source_dir/docs/framekeyctl.1.scd" || grep -q ", \\*$verb\\*" \
                 "$source_dir/docs/framekeyctl.1.scd" || fail "framekeyctl(1) does not describe $verb"
@@ -37,7 +38,7 @@ for verb in status list show presets stats encrypt decrypt import activate ratch
         refused "$verb: unknown option" 2 "--nonsense" "$verb" --nonsense
         refused "$verb: too many arguments" 2 "too many arguments" "$verb" a b c
 done
-for verb in show import activate retire revoke close; do
+for verb in show monitor import activate retire revoke close; do
         refused "$verb: too few arguments" 2 "too few arguments" "$verb"
 done
 status "version" 0 "$framekeyctl" --version
@@ -52,6 +53,9 @@ refused "missing value" 2 "needs a value" list --address
 refused "wrong value" 2 "'short', 'pretty' or 'off'" --json=long
 refused "ratchet of nothing" 2 "--all" ratchet
 refused "ratchet of a session and all" 2 "--all" ratchet session --all
+refused "rotate of nothing" 2 "--all" rotate
+refused "rotate of a session and all" 2 "--all" rotate session --all
+refused "activate after no number" 2 "--after-usec takes a number" activate session --key-index=1 --after-usec=soon
 refused "activate of no key" 2 "--key-index" activate session
 refused "key index is no number" 2 "--key-index takes a number" activate session --key-index=one
 refused "key index is negative" 2 "--key-index takes a number" activate session --key-index=-1

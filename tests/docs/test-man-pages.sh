@@ -48,6 +48,7 @@ members_of() {
 }
 
 each framekeyd.8 option < <(options_of "$build/daemon/framekeyd")
+each framekeyd.conf.5 key < <(sed -n 's/^ *{ "[A-Z][A-Za-z]*", "\([A-Za-z]*\)", .*/\1/p' "$root/daemon/control/policy.c")
 each framekeyctl.1 option < <(options_of "$build/cli/framekeyctl")
 each framekeyctl.1 command < <(verbs_of_tool)
 while IFS= read -r verb; do
@@ -72,9 +73,30 @@ done < <(sed '/^# ERRORS/,$d' "$root/docs/org.framekey1.5.scd" | grep -E '^\*[A-
 functions_of() {
         grep -oE '\bframekey_[a-z_]+\(' "$1" | tr -d '(' | sort -u
 }
+# Commands and events of the lines of encrypt and decrypt.
+rows_of() {
+        sed -n "s/^ *{ \"\([A-Za-z-]*\)\", $2.*/\1/p" "$root/cli/$1"
+}
+each framekeyctl.1 "command between frames" < <(rows_of filter-commands.c do_)
+each framekeyctl.1 event < <(rows_of events.c '[0H]')
 each libframekey.3 function < <(functions_of "$root/libclient/framekey.h")
 each libframekey-bus.3 function < <(functions_of "$root/libclient/framekey-bus.h" |
         comm -23 - <(functions_of "$root/libclient/framekey.h"))
+# The guide's calls and options are there; the options in the library's table, with the page that describes them.
+while IFS= read -r function; do
+        grep -q "\b$function(" "$root/libclient/framekey.h" "$root/libclient/framekey-bus.h" || {
+                echo "docs/framekey-migration.7.scd names $function(), which is in no header" >&2
+                failed=1
+        }
+done < <(grep -oE '\bframekey_[a-z_]+' "$root/docs/framekey-migration.7.scd" | sort -u)
+while IFS= read -r option; do
+        grep -q "{ \"$option\", \"" "$root/libclient/bus/options.c" || {
+                echo "docs/framekey-migration.7.scd names the option $option, which libframekey-bus does not know" >&2
+                failed=1
+        }
+done < <(grep -oE '_[a-z]+(-[a-z]+)*-[a-z]+(=[a-z0-9-]+)?_' "$root/docs/framekey-migration.7.scd" | tr -d _ | sed 's/=.*//' |
+        grep -vxE 'livekit-[a-z]+|element-call|(missing|wrong|unknown)-key|server-injected' | sort -u)
+each org.framekey1.5 "option of a method" < <(sed -n 's/^ *{ "\([a-z-]*\)", "[a-z]*" },$/\1/p' "$root/libclient/bus/options.c")
 each framekey.7 verdict < <(sed -n 's/.*{ FRAMEKEY_\(OK\|VERDICT_[A-Z_]*\), "\([a-z-]*\)" }.*/\2/p' \
         "$root/libclient/names.c")
 each framekey.7 preset < <(sed -n 's/^ *{ "\([a-z-]*\)", "[^"]*", *\(FRAMEKEY_FORMAT.*\)\?$/\1/p' \
@@ -83,7 +105,8 @@ each org.framekey1.5 error < <(sed -n 's/^ *X([A-Z_]*, "\([A-Za-z]*\)".*/\1/p' "
 
 # They can be read: the pages that were built are what man takes.
 if command -v man >/dev/null; then
-        for page in framekey.7 framekeyctl.1 framekeyd.8 libframekey.3 libframekey-bus.3 org.framekey1.5; do
+        for page in framekey.7 framekey-migration.7 framekeyctl.1 framekeyd.8 framekeyd.conf.5 libframekey.3 \
+                libframekey-bus.3 org.framekey1.5; do
                 file=$build/docs/$page
                 [ -e "$file" ] || file=$root/docs/$page
                 if ! MANWIDTH=100 man -l "$file" 2>/dev/null </dev/null | grep -q '^NAME'; then
