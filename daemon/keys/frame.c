@@ -21,6 +21,7 @@ static const FormatOps formats[] = {
         /* LiveKit's own clients refuse AV1: a clear OBU header would have to be agreed on first. */
         { FRAMEKEY_FORMAT_LIVEKIT, TRAILER_OVERHEAD, false, trailer_frame_seal, trailer_frame_open },
         { FRAMEKEY_FORMAT_REALTIMEKIT, TRAILER_OVERHEAD, true, trailer_frame_seal, trailer_frame_open },
+        { FRAMEKEY_FORMAT_JITSI, TRAILER_OVERHEAD, true, trailer_frame_seal, trailer_frame_open },
 };
 
 static const FormatOps *format_find(enum framekey_format format) {

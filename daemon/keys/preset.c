@@ -2,8 +2,10 @@
 /* The table of presets, one row a product and kind of key. */
 #include "keys/preset.h"
 
-#define SALT_LIVEKIT     "LKFrameEncryptionKey"
-#define SALT_REALTIMEKIT "RealtimeKitFrameEncryptionKey"
+#define SALT_LIVEKIT       "LKFrameEncryptionKey"
+#define SALT_REALTIMEKIT   "RealtimeKitFrameEncryptionKey"
+#define SALT_JITSI         "JFrameEncryptionKey"
+#define SALT_JITSI_RATCHET "JFrameRatchetKey"
 /* LiveKit's and RealtimeKit's HKDF info: this many zero bytes. */
 #define INFO_ZEROS 128u
 #define ITERATIONS 100000u
@@ -19,17 +21,19 @@
 /* The windows are the peers' documented ones; we do follow that many steps, they follow one. */
 static const Preset presets[] = {
         { "livekit", "LiveKit; the same as livekit-passphrase", FRAMEKEY_FORMAT_LIVEKIT, true, 16, 8, SCHEDULE_PBKDF2,
-          SALT_LIVEKIT, INFO_ZEROS },
+          SALT_LIVEKIT, INFO_ZEROS, NULL },
         { "livekit-passphrase", "LiveKit web clients with a shared passphrase (ExternalE2EEKeyProvider, string)",
-          FRAMEKEY_FORMAT_LIVEKIT, true, 16, 8, SCHEDULE_PBKDF2, SALT_LIVEKIT, INFO_ZEROS },
+          FRAMEKEY_FORMAT_LIVEKIT, true, 16, 8, SCHEDULE_PBKDF2, SALT_LIVEKIT, INFO_ZEROS, NULL },
         { "livekit-bytes", "LiveKit web clients with a shared byte key (ArrayBuffer)", FRAMEKEY_FORMAT_LIVEKIT, true,
-          16, 8, SCHEDULE_HKDF, SALT_LIVEKIT, INFO_ZEROS },
+          16, 8, SCHEDULE_HKDF, SALT_LIVEKIT, INFO_ZEROS, NULL },
         { "livekit-native", "LiveKit native clients (libwebrtc): byte keys go through PBKDF2", FRAMEKEY_FORMAT_LIVEKIT,
-          true, 16, 8, SCHEDULE_PBKDF2, SALT_LIVEKIT, 0 },
+          true, 16, 8, SCHEDULE_PBKDF2, SALT_LIVEKIT, 0, NULL },
         { "element-call", "Element Call: a byte key for each participant, 256 key indices", FRAMEKEY_FORMAT_LIVEKIT,
-          false, 256, 10, SCHEDULE_HKDF, SALT_LIVEKIT, INFO_ZEROS },
+          false, 256, 10, SCHEDULE_HKDF, SALT_LIVEKIT, INFO_ZEROS, NULL },
         { "realtimekit", "Cloudflare RealtimeKit with a shared passphrase", FRAMEKEY_FORMAT_REALTIMEKIT, true, 16, 8,
-          SCHEDULE_PBKDF2, SALT_REALTIMEKIT, INFO_ZEROS },
+          SCHEDULE_PBKDF2, SALT_REALTIMEKIT, INFO_ZEROS, NULL },
+        { "jitsi", "Jitsi Meet: a byte key for each participant", FRAMEKEY_FORMAT_JITSI, false, 16, 8, SCHEDULE_HKDF,
+          SALT_JITSI, 0, SALT_JITSI_RATCHET },
 };
 
 const Preset *preset_find(const char *name) {
@@ -69,4 +73,8 @@ void preset_schedule(const Preset *preset, Schedule *ret) {
                 .info_len = preset->info_len,
         };
         memcpy(ret->salt, preset->salt, ret->salt_len);
+        if (preset->ratchet_salt) {
+                ret->ratchet_salt_len = strlen(preset->ratchet_salt);
+                memcpy(ret->ratchet_salt, preset->ratchet_salt, ret->ratchet_salt_len);
+        }
 }

@@ -16,7 +16,8 @@ typedef struct Preset {
         uint32_t ratchet_window;
         ScheduleKdf kdf;
         const char *salt;
-        size_t info_len; /* of zero bytes */
+        size_t info_len;          /* of zero bytes */
+        const char *ratchet_salt; /* NULL: the same as salt */
 } Preset;
 
 /* NULL if there is none of that name. */

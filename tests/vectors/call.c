@@ -33,6 +33,10 @@ static bool import_key(Call *call, const CallKey *key) {
                 (void)snprintf(text[4], sizeof(text[4]), "info=%s", field_text(key->kdf, "info_hex"));
         for (n = 0; n < 5; n++)
                 options[n] = text[n];
+        if (*field_text(key->kdf, "ratchet_salt_hex")) {
+                (void)snprintf(text[5], sizeof(text[5]), "ratchet-salt=%s", field_text(key->kdf, "ratchet_salt_hex"));
+                options[n++] = text[5];
+        }
         if (secret.len == 0)
                 options[n++] = "allow-empty=yes"; /* the peers take it, so we must be able to */
         options[n] = NULL;

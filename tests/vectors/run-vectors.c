@@ -114,6 +114,7 @@ const json_t *kdf_find(const json_t *file, const char *id) {
         size_t i;
 
         json_array_foreach(json_object_get(file, "kdf"), i, entry) if (field_is(entry, "id", id)) return entry;
+        json_array_foreach(json_object_get(file, "keys"), i, entry) if (field_is(entry, "id", id)) return entry;
         return NULL;
 }
 
@@ -148,7 +149,12 @@ static void run_file(framekey_client *client, const char *path) {
         }
         if (field_is(file, "format", "livekit") || field_is(file, "format", "realtimekit"))
                 run_trailer_file(client, file);
-        else
+        else if (field_is(file, "format", "jitsi-vectors-1")) {
+                json_t *converted = jitsi_as_trailer_file(file);
+
+                run_trailer_file(client, converted);
+                json_decref(converted);
+        } else
                 fail_whole_file(file, "the daemon does not implement this format yet");
         (void)printf("%s: %u passed, %u failed\n", path, n_passed - passed, n_failed - failed);
         (void)fflush(stdout);

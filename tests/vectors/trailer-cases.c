@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The arrays of livekit.json and realtimekit.json; README.md in this directory says what each case must show. */
+/* The arrays of livekit.json, realtimekit.json and, rewritten, jitsi.json; README.md in this directory says what each
+ * case must show. */
 #include "tests/vectors/vectors.h"
 
 #include <errno.h>
@@ -484,6 +485,8 @@ void run_trailer_file(framekey_client *on, const json_t *vectors) {
         json_object_foreach((json_t *)vectors, name, value) {
                 void (*run)(const json_t *) = run_unknown;
 
+                if (strcmp(name, "keys") == 0)
+                        continue; /* what the cases refer to */
                 for (size_t a = 0; a < sizeof(arrays) / sizeof(*arrays); a++)
                         if (strcmp(arrays[a].name, name) == 0)
                                 run = arrays[a].run;

@@ -30,7 +30,7 @@ bool field_is(const json_t *object, const char *name, const char *value);
 /* Ends the case in hand: other bytes, or another verdict, than expected. Shows both, `got` only if it was delivered. */
 void case_differs(const json_t *entry, const char *what, const Bytes *expected, int verdict, const uint8_t *got,
                   size_t got_len);
-/* The kdf[] entry of this id, NULL if there is none. */
+/* The entry of kdf[] or keys[] (keys that are no case of their own) of this id, NULL if there is none. */
 const json_t *kdf_find(const json_t *file, const char *id);
 /* The AES key at a step of a kdf[] entry. */
 Bytes kdf_key(const json_t *kdf, uint32_t step);
@@ -70,6 +70,11 @@ void gcm_seal(const Bytes *key, const uint8_t *iv, const void *aad, size_t aad_l
 /* `len` includes the tag; false if it does not fit. */
 bool gcm_open(const Bytes *key, const uint8_t *iv, const void *aad, size_t aad_len, const void *sealed, size_t len,
               uint8_t *out);
+
+/* ---- jitsi.json (jitsi-file.c) ---- */
+
+/* The same cases in the schema of the trailer files; the caller frees it. */
+json_t *jitsi_as_trailer_file(const json_t *file);
 
 /* ---- arrays (trailer-cases.c) ---- */
 
