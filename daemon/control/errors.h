@@ -56,8 +56,8 @@
           "LimitMEMLOCK.")                                                                                             \
         X(BUSY, "Busy", EBUSY, "The same key is being derived already; wait for that call to end, then try again.")    \
         X(WRAPPED_KEY_INVALID, "WrappedKeyInvalid", EBADMSG,                                                           \
-          "The package does not open here: it was wrapped for another daemon, participant or format, or changed on "   \
-          "the way; have it wrapped anew for the key that GetTransportKey gives now.")                                 \
+          "The package does not open here: it was wrapped for another daemon, participant or format, changed on the "  \
+          "way, or imported before; have it wrapped anew for the key that GetTransportKey gives now.")                 \
         X(POLICY_FORBIDS, "PolicyForbids", EACCES,                                                                     \
           "The administrator does not allow this; ask for another setting in framekeyd.conf.")
 

@@ -62,7 +62,8 @@ static __attribute__((noinline)) void wipe_stack(void) {
         wipe(below, sizeof(below));
 }
 
-/* libgcrypt keeps the prime of a curve from its first use on, in a plain static variable. */
+/* libgcrypt keeps the prime of a curve from its first use on, in a plain static variable. The daemon's self test comes
+ * to this while there is room and one thread. */
 static void learn_curve(void) {
         static const uint8_t one[HPKE_KEY_LEN] = { 1 };
         uint8_t out[HPKE_KEY_LEN];

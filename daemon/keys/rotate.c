@@ -294,6 +294,18 @@ int session_export(Session *session, uint32_t id, uint32_t index, const char *id
         return r > 0 ? SESSION_FORGED : r;
 }
 
+/* A package that comes again would put its receiver back to an old step, where old frames open once more. They are told
+ * apart by their encapsulated keys, of which no two are the same. 0; SESSION_FORGED; -ENOMEM. */
+static int check_package(Session *session, const uint8_t *package) {
+        if (!session->packages) {
+                int r = replay_new(&session->packages, SESSION_REPLAY_MAX);
+
+                if (r < 0)
+                        return r;
+        }
+        return replay_seen(session->packages, replay_tag(package + WRAP_ENC_OFFSET)) ? SESSION_FORGED : 0;
+}
+
 int session_import_wrapped(Session *session, uint32_t id, uint32_t index, const char *identity, const uint8_t *package,
                            size_t len, uint32_t *ret_index, SessionDone done, void *userdata) {
         const WrapContext context = { .format = session->config.format, .identity = identity };
@@ -311,8 +323,16 @@ int session_import_wrapped(Session *session, uint32_t id, uint32_t index, const 
         r = wrap_open(plane_transport_pair(session->plane), &context, package, len, &key);
         if (r != 0)
                 return r > 0 ? SESSION_FORGED : r;
+        r = check_package(session, package);
+        if (r != 0) {
+                arena_release(arena_installed(), key.secrets);
+                return r;
+        }
         if (index == SESSION_ACTIVE)
                 index = key.index;
         *ret_index = index;
-        return derive_install(session, id, index, key.secrets, &key.schedule, key.step, done, userdata);
+        r = derive_install(session, id, index, key.secrets, &key.schedule, key.step, done, userdata);
+        if (r == 0)
+                replay_add(session->packages, replay_tag(package + WRAP_ENC_OFFSET));
+        return r;
 }

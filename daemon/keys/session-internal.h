@@ -183,6 +183,7 @@ struct Session {
         Budget trials;
         bool follow_pending; /* a key changed and SESSION_EVENT_ALL_FOLLOWED has not come */
         Coalesced joined, left;
+        ReplaySet *packages; /* wrapped keys that were imported; NULL: none; main thread */
         QueuedEvent *events; /* oldest first; main thread */
         QueuedEvent **events_end;
 };

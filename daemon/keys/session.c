@@ -92,6 +92,7 @@ Session *session_free(Session *session) {
                 session->events = queued->next;
                 free(queued);
         }
+        replay_free(session->packages);
         free(session->shared);
         free(session->participants);
         (void)pthread_mutex_destroy(&session->lock);

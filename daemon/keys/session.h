@@ -190,8 +190,8 @@ int session_generate(Session *session, uint32_t participant, uint32_t index, con
                      void *userdata);
 /* As session_import() for a package of another daemon's session_export(), for a remote participant or the shared key;
  * `identity` as there. `index` SESSION_ACTIVE: as in the package; `ret_index` tells. Needs no derivation for the key
- * itself. Further: SESSION_FORGED not for this daemon, another participant or format, or changed on the way;
- * SESSION_WRONG_ROLE a local participant. */
+ * itself. Further: SESSION_FORGED not for this daemon, another participant or format, changed on the way, or imported
+ * before; SESSION_WRONG_ROLE a local participant. */
 int session_import_wrapped(Session *session, uint32_t participant, uint32_t index, const char *identity,
                            const uint8_t *package, size_t len, uint32_t *ret_index, SessionDone done, void *userdata);
 /* The sending key under `index` (SESSION_ACTIVE: the one sent under) as it stands now, sealed for the daemon whose

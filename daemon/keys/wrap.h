@@ -16,6 +16,7 @@
 #include <framekey.h>
 
 #define WRAP_MAX          1024u
+#define WRAP_ENC_OFFSET   4u /* of the encapsulated key, HPKE_KEY_LEN bytes that are never the same twice */
 #define WRAP_INDEX_MAX    255u
 #define WRAP_IDENTITY_MAX 256u
 /* Far above what a chain can reach, and far enough from the end for its receiver to go on counting. */

@@ -233,6 +233,9 @@ START_TEST(a_shared_key_goes_over_and_is_sent_under_at_both_ends) {
         ck_assert_uint_eq(import(second, &theirs, "", &package, ANY_INDEX), 4);
         ck_assert_int_eq(media_send(&media, stream, FRAMEKEY_FRAME_UNSPECIFIED, &frame), 0);
         ck_assert_uint_eq(frame.result.key_index, 3);
+        /* The same package again could put a receiver back to an old step. */
+        refused(second, &theirs, "ImportWrapped", "", &package, ANY_INDEX, ERROR("WrappedKeyInvalid"));
+        export(bus, &ours, "", &key, 4, &package);
         ck_assert_uint_eq(import(second, &theirs, "", &package, ACTIVATE), 4);
         ck_assert_int_eq(media_send(&media, stream, FRAMEKEY_FRAME_UNSPECIFIED, &frame), 0);
         ck_assert_uint_eq(frame.result.key_index, 4);

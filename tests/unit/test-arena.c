@@ -548,6 +548,46 @@ START_TEST(hmac_in_a_full_arena_does_not_end_the_process) {
 }
 END_TEST
 
+START_TEST(scratch_is_there_in_a_full_arena_and_wiped_at_its_end) {
+        enum { LEN = 4096 };
+        Arena *arena = install(SIZE_SMALL);
+        uint8_t *piece[LEN / 64], *longer;
+        const uint8_t *base;
+        size_t len;
+
+        ck_assert_int_eq(arena_scratch_begin(LEN), 0);
+        while (arena_alloc(arena, 64))
+                ;
+        for (size_t i = 0; i < ELEMENTS(piece) - 1; i++) {
+                piece[i] = gcry_malloc(50);
+                ck_assert(arena_owns(arena, piece[i]));
+                ck_assert_uint_eq((uintptr_t)piece[i] % 16, 0);
+                memset(piece[i], (int)i, 50);
+        }
+        gcry_free(piece[0]);
+        for (size_t i = 1; i < ELEMENTS(piece) - 1; i++)
+                for (size_t k = 0; k < 50; k++)
+                        ck_assert_uint_eq(piece[i][k], i);
+        longer = gcry_realloc(piece[1], 64);
+        ck_assert(arena_owns(arena, longer));
+        ck_assert_uint_eq(longer[0], 1);
+        ck_assert_uint_eq(longer[49], 1);
+        ck_assert_uint_eq(piece[2][0], 2);
+
+        /* Used up: the reserve is left, then nothing. */
+        for (size_t i = 0; i < 64; i++)
+                ck_assert_ptr_nonnull(gcry_malloc(64));
+        ck_assert_ptr_null(gcry_malloc(64));
+
+        arena_scratch_end();
+        arena_extent(arena, &base, &len);
+        ck_assert_ptr_null(memmem(base, len, "\x02\x02\x02\x02\x02\x02\x02\x02", 8));
+        ck_assert_int_eq(arena_scratch_begin(2 * LEN), -ENOMEM); /* one unit is free */
+        ck_assert_int_eq(arena_scratch_begin(LEN), 0);
+        arena_scratch_end();
+}
+END_TEST
+
 static TCase *allocator_case(void) {
         TCase *tcase = tcase_create("allocator");
 
@@ -581,6 +621,7 @@ static TCase *process_case(void) {
         tcase_add_test(tcase, libgcrypt_allocates_in_the_arena_only);
         tcase_add_test(tcase, holds_two_thousand_gcm_handles_in_eight_mebibytes);
         tcase_add_test(tcase, hmac_in_a_full_arena_does_not_end_the_process);
+        tcase_add_test(tcase, scratch_is_there_in_a_full_arena_and_wiped_at_its_end);
         return tcase;
 }
 

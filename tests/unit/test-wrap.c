@@ -1,0 +1,488 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Wrapped keys: what goes in comes out where it belongs and nowhere else; the layout of
+ * org.framekey1(5); what a hostile sender can put into a package that opens.
+ */
+#include "keys/wrap.h"
+#include "outside-arena.h"
+#include "runner.h"
+
+#define OUTER_LEN (4u + HPKE_KEY_LEN + HPKE_TAG_LEN)
+
+static const WrapContext context = { FRAMEKEY_FORMAT_LIVEKIT, "alice" };
+
+static void arena_start(void) {
+        Arena *arena;
+
+        if (arena_installed()) /* without fork, from the case before */
+                return;
+        ck_assert_int_eq(arena_new(&arena, 256 * 1024, ARENA_PROTECTION_SECRETMEM), 0);
+        ck_assert_int_eq(arena_install(arena), 0);
+}
+
+static HpkePair *pair_new(void) {
+        HpkePair *pair;
+
+        arena_start();
+        ck_assert_int_eq(hpke_pair_new(&pair), 0);
+        return pair;
+}
+
+static ScheduleStep *secrets_new(void) {
+        ScheduleStep *secrets = arena_alloc(arena_installed(), sizeof(*secrets));
+        Secret *random;
+
+        ck_assert_ptr_nonnull(secrets);
+        ck_assert_int_eq(secret_new_random(&random, sizeof(*secrets)), 0);
+        memcpy(secrets, random->bytes, sizeof(*secrets));
+        secret_free(random);
+        wipe_registers();
+        return secrets;
+}
+
+/* Each field differs from the others, so that none can stand for another. */
+static WrappedKey key_small(void) {
+        return (WrappedKey){ .index = 3,
+                             .step = 7,
+                             .schedule = { .kdf = SCHEDULE_HKDF, .key_bits = 128, .salt_len = 2, .salt = { 1, 2 } },
+                             .secrets = secrets_new() };
+}
+
+static WrappedKey key_large(void) {
+        WrappedKey key = { .index = WRAP_INDEX_MAX,
+                           .step = WRAP_STEP_MAX,
+                           .schedule = { .kdf = SCHEDULE_PBKDF2,
+                                         .iterations = SCHEDULE_ITERATIONS_MAX,
+                                         .key_bits = 256,
+                                         .salt_len = SCHEDULE_SALT_MAX,
+                                         .ratchet_salt_len = SCHEDULE_SALT_MAX,
+                                         .info_len = SCHEDULE_SALT_MAX },
+                           .secrets = secrets_new() };
+
+        for (size_t i = 0; i < SCHEDULE_SALT_MAX; i++) {
+                key.schedule.salt[i] = (uint8_t)(i + 1);
+                key.schedule.ratchet_salt[i] = (uint8_t)(3 * i);
+                key.schedule.info[i] = (uint8_t)(7 * i + 5);
+        }
+        return key;
+}
+
+static void key_done(WrappedKey *key) {
+        arena_release(arena_installed(), key->secrets);
+        key->secrets = NULL;
+}
+
+typedef struct Package {
+        uint8_t bytes[WRAP_MAX + 1];
+        size_t len;
+} Package;
+
+static Package package_of(const HpkePair *recipient, const WrapContext *for_context, const WrappedKey *key) {
+        Package package = { .len = 0 };
+
+        ck_assert_int_eq(wrap_seal(hpke_pair_public(recipient), for_context, key, package.bytes, &package.len), 0);
+        ck_assert_uint_le(package.len, WRAP_MAX);
+        return package;
+}
+
+static void check_same(const WrappedKey *a, const WrappedKey *b) {
+        ck_assert_uint_eq(a->index, b->index);
+        ck_assert_uint_eq(a->step, b->step);
+        ck_assert_int_eq(a->schedule.kdf, b->schedule.kdf);
+        ck_assert_uint_eq(a->schedule.iterations, b->schedule.iterations);
+        ck_assert_uint_eq(a->schedule.key_bits, b->schedule.key_bits);
+        ck_assert_uint_eq(a->schedule.salt_len, b->schedule.salt_len);
+        ck_assert_uint_eq(a->schedule.ratchet_salt_len, b->schedule.ratchet_salt_len);
+        ck_assert_uint_eq(a->schedule.info_len, b->schedule.info_len);
+        ck_assert_mem_eq(a->schedule.salt, b->schedule.salt, SCHEDULE_SALT_MAX);
+        ck_assert_mem_eq(a->schedule.ratchet_salt, b->schedule.ratchet_salt, SCHEDULE_SALT_MAX);
+        ck_assert_mem_eq(a->schedule.info, b->schedule.info, SCHEDULE_SALT_MAX);
+        ck_assert_mem_eq(a->secrets->key, b->secrets->key, a->schedule.key_bits / 8);
+        ck_assert_mem_eq(a->secrets->next, b->secrets->next, SCHEDULE_MATERIAL_LEN);
+}
+
+/* What wrap_open() says; whatever it refuses leaves its result and the arena alone. */
+static int outcome_of(const HpkePair *pair, const WrapContext *in_context, const uint8_t *package, size_t len) {
+        WrappedKey key, untouched;
+        size_t in_use = arena_in_use(arena_installed());
+        int r;
+
+        memset(&key, 0x5a, sizeof(key));
+        memset(&untouched, 0x5a, sizeof(untouched));
+        r = wrap_open(pair, in_context, package, len, &key);
+        if (r == 0)
+                key_done(&key);
+        else
+                ck_assert_mem_eq(&key, &untouched, sizeof(key));
+        ck_assert_uint_eq(arena_in_use(arena_installed()), in_use);
+        return r;
+}
+
+static void check_round_trip(WrappedKey *key) {
+        HpkePair *pair = pair_new();
+        Package package = package_of(pair, &context, key);
+        WrappedKey back;
+
+        ck_assert_int_eq(wrap_open(pair, &context, package.bytes, package.len, &back), 0);
+        ck_assert(arena_owns(arena_installed(), back.secrets));
+        ck_assert_ptr_ne(back.secrets, key->secrets);
+        check_same(key, &back);
+        key_done(&back);
+        key_done(key);
+        hpke_pair_free(pair);
+}
+
+START_TEST(a_small_key_comes_back) {
+        WrappedKey key;
+
+        arena_start();
+        key = key_small();
+        check_round_trip(&key);
+}
+END_TEST
+
+START_TEST(every_field_at_its_largest_comes_back) {
+        WrappedKey key;
+
+        arena_start();
+        key = key_large();
+        check_round_trip(&key);
+}
+END_TEST
+
+START_TEST(each_salt_stays_in_its_place) {
+        arena_start();
+        for (unsigned lens = 0; lens < 8; lens++) {
+                WrappedKey key = key_large();
+                Schedule *schedule = &key.schedule;
+
+                schedule->salt_len = lens & 1 ? 5 : 0;
+                schedule->ratchet_salt_len = lens & 2 ? 9 : 0;
+                schedule->info_len = lens & 4 ? 128 : 0;
+                memset(schedule->salt + schedule->salt_len, 0, SCHEDULE_SALT_MAX - schedule->salt_len);
+                memset(schedule->ratchet_salt + schedule->ratchet_salt_len, 0,
+                       SCHEDULE_SALT_MAX - schedule->ratchet_salt_len);
+                memset(schedule->info + schedule->info_len, 0, SCHEDULE_SALT_MAX - schedule->info_len);
+                schedule->kdf = lens & 1 ? SCHEDULE_PBKDF2 : SCHEDULE_HKDF;
+                schedule->key_bits = lens & 1 ? 128 : 256;
+                check_round_trip(&key);
+        }
+}
+END_TEST
+
+START_TEST(two_packages_of_one_key_differ) {
+        HpkePair *pair = pair_new();
+        WrappedKey key = key_small();
+        Package a = package_of(pair, &context, &key), b = package_of(pair, &context, &key);
+
+        ck_assert_uint_eq(a.len, b.len);
+        ck_assert_mem_eq(a.bytes, "FKW1", 4);
+        ck_assert_mem_eq(b.bytes, "FKW1", 4);
+        ck_assert_mem_ne(a.bytes + 4, b.bytes + 4, HPKE_KEY_LEN);
+        ck_assert_mem_ne(a.bytes + 36, b.bytes + 36, a.len - 36);
+        key_done(&key);
+        hpke_pair_free(pair);
+}
+END_TEST
+
+static void check_flips(WrappedKey *key) {
+        HpkePair *pair = pair_new();
+        Package package = package_of(pair, &context, key);
+
+        for (size_t i = 0; i < package.len; i++)
+                for (unsigned bit = 1; bit < 256; bit <<= 3) {
+                        package.bytes[i] ^= (uint8_t)bit;
+                        ck_assert_int_eq(outcome_of(pair, &context, package.bytes, package.len), HPKE_FORGED);
+                        package.bytes[i] ^= (uint8_t)bit;
+                }
+        ck_assert_int_eq(outcome_of(pair, &context, package.bytes, package.len), 0);
+        key_done(key);
+        hpke_pair_free(pair);
+}
+
+START_TEST(every_byte_flipped_is_forged) {
+        WrappedKey key;
+
+        arena_start();
+        key = key_small();
+        check_flips(&key);
+        key = key_large();
+        check_flips(&key);
+}
+END_TEST
+
+START_TEST(every_other_length_is_forged) {
+        HpkePair *pair = pair_new();
+        WrappedKey key = key_small();
+        Package package = package_of(pair, &context, &key);
+
+        for (size_t len = 0; len <= WRAP_MAX + 1; len++)
+                ck_assert_int_eq(outcome_of(pair, &context, package.bytes, len), len == package.len ? 0 : HPKE_FORGED);
+        key_done(&key);
+        hpke_pair_free(pair);
+}
+END_TEST
+
+START_TEST(it_opens_in_its_context_only) {
+        static const WrapContext others[] = {
+                { FRAMEKEY_FORMAT_REALTIMEKIT, "alice" }, { FRAMEKEY_FORMAT_LIVEKIT, "" },
+                { FRAMEKEY_FORMAT_LIVEKIT, "alic" },      { FRAMEKEY_FORMAT_LIVEKIT, "alice " },
+                { FRAMEKEY_FORMAT_LIVEKIT, "Alice" },     { FRAMEKEY_FORMAT_LIVEKIT, "bob" },
+        };
+        HpkePair *pair = pair_new(), *other = pair_new();
+        WrappedKey key = key_small();
+        Package package = package_of(pair, &context, &key);
+
+        for (size_t i = 0; i < ELEMENTS(others); i++)
+                ck_assert_int_eq(outcome_of(pair, &others[i], package.bytes, package.len), HPKE_FORGED);
+        ck_assert_int_eq(outcome_of(other, &context, package.bytes, package.len), HPKE_FORGED);
+        ck_assert_int_eq(outcome_of(pair, &context, package.bytes, package.len), 0);
+        key_done(&key);
+        hpke_pair_free(pair);
+        hpke_pair_free(other);
+}
+END_TEST
+
+START_TEST(identities_have_any_bytes_up_to_their_limit) {
+        char longest[WRAP_IDENTITY_MAX + 2] = { 0 };
+        HpkePair *pair = pair_new();
+        WrappedKey key = key_small();
+        WrapContext mine = { FRAMEKEY_FORMAT_DAVE, "" };
+        Package package = package_of(pair, &mine, &key);
+        size_t len = 0;
+
+        ck_assert_int_eq(outcome_of(pair, &mine, package.bytes, package.len), 0);
+        memset(longest, 0xc3, WRAP_IDENTITY_MAX);
+        mine.identity = longest;
+        package = package_of(pair, &mine, &key);
+        ck_assert_int_eq(outcome_of(pair, &mine, package.bytes, package.len), 0);
+        longest[WRAP_IDENTITY_MAX] = 'x';
+        ck_assert_int_eq(outcome_of(pair, &mine, package.bytes, package.len), HPKE_FORGED);
+        ck_assert_int_eq(wrap_seal(hpke_pair_public(pair), &mine, &key, package.bytes, &len), -EINVAL);
+        ck_assert_uint_eq(len, 0);
+        key_done(&key);
+        hpke_pair_free(pair);
+}
+END_TEST
+
+START_TEST(what_cannot_be_opened_is_not_sealed) {
+        HpkePair *pair = pair_new();
+        WrappedKey good = key_small();
+        WrappedKey bad[7];
+        Package package;
+
+        for (size_t i = 0; i < ELEMENTS(bad); i++)
+                bad[i] = good;
+        bad[0].index = WRAP_INDEX_MAX + 1;
+        bad[1].step = WRAP_STEP_MAX + 1;
+        bad[2].schedule.kdf = 0;
+        bad[3].schedule.key_bits = 192;
+        bad[4].schedule.salt_len = SCHEDULE_SALT_MAX + 1;
+        bad[5].schedule.ratchet_salt_len = SCHEDULE_SALT_MAX + 1;
+        bad[6].schedule.info_len = 65536;
+        for (size_t i = 0; i < ELEMENTS(bad); i++)
+                ck_assert_int_eq(wrap_seal(hpke_pair_public(pair), &context, &bad[i], package.bytes, &package.len),
+                                 -EINVAL);
+        key_done(&good);
+        hpke_pair_free(pair);
+}
+END_TEST
+
+START_TEST(a_point_of_small_order_is_no_recipient_and_no_sender) {
+        static const uint8_t zero[HPKE_KEY_LEN];
+        HpkePair *pair = pair_new();
+        WrappedKey key = key_small();
+        Package package = package_of(pair, &context, &key);
+        size_t len;
+
+        memcpy(package.bytes + 4, zero, sizeof(zero));
+        ck_assert_int_eq(outcome_of(pair, &context, package.bytes, package.len), HPKE_BAD_KEY);
+        ck_assert_int_eq(wrap_seal(zero, &context, &key, package.bytes, &len), HPKE_BAD_KEY);
+        key_done(&key);
+        hpke_pair_free(pair);
+}
+END_TEST
+
+/* A package made from the description in org.framekey1(5) alone, as a peer would: any plain text. */
+static Package package_of_plain(const HpkePair *recipient, const uint8_t *plain, size_t len) {
+        static const char info[] = "org.framekey1.WrappedKey\x01\x00\x05"
+                                   "alice";
+        const HpkeMessage message = { info, sizeof(info) - 1, "FKW1", 4, plain, len };
+        Package package = { .bytes = "FKW1", .len = OUTER_LEN + len };
+
+        ck_assert_int_eq(hpke_seal(hpke_pair_public(recipient), NULL, &message, package.bytes + 4, package.bytes + 36),
+                         0);
+        return package;
+}
+
+/* index 4, step 0x00010203, HKDF, 16-byte key, iterations 5, salt "sa", ratchet salt "rat", info "i". */
+static const uint8_t plain_good[] = "\x00\x00\x00\x04\x00\x01\x02\x03\x02\x10\x00\x00\x00\x05\x00\x02\x00\x03\x00\x01"
+                                    "saratiKKKKKKKKKKKKKKKKNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNN";
+#define PLAIN_LEN (sizeof(plain_good) - 1)
+
+START_TEST(the_layout_is_the_documented_one) {
+        HpkePair *pair = pair_new();
+        Package package = package_of_plain(pair, plain_good, PLAIN_LEN);
+        WrappedKey key;
+
+        ck_assert_int_eq(wrap_open(pair, &context, package.bytes, package.len, &key), 0);
+        ck_assert_uint_eq(key.index, 4);
+        ck_assert_uint_eq(key.step, 0x00010203);
+        ck_assert_int_eq(key.schedule.kdf, SCHEDULE_HKDF);
+        ck_assert_uint_eq(key.schedule.key_bits, 128);
+        ck_assert_uint_eq(key.schedule.iterations, 5);
+        ck_assert_uint_eq(key.schedule.salt_len, 2);
+        ck_assert_mem_eq(key.schedule.salt, "sa", 3);
+        ck_assert_uint_eq(key.schedule.ratchet_salt_len, 3);
+        ck_assert_mem_eq(key.schedule.ratchet_salt, "rat", 4);
+        ck_assert_uint_eq(key.schedule.info_len, 1);
+        ck_assert_mem_eq(key.schedule.info, "i", 2);
+        ck_assert_mem_eq(key.secrets->key, "KKKKKKKKKKKKKKKK\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 32);
+        ck_assert_mem_eq(key.secrets->next, "NNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNN", 32);
+        key_done(&key);
+        hpke_pair_free(pair);
+}
+END_TEST
+
+START_TEST(plain_text_out_of_bounds_is_forged) {
+        static const struct {
+                size_t at;
+                const char *bytes;
+                size_t len;
+        } changes[] = {
+                { 0, "\x00\x00\x01\x00", 4 },   /* index 256 */
+                { 0, "\xff\xff\xff\xff", 4 },   /* SESSION_ACTIVE */
+                { 4, "\x40\x00\x00\x01", 4 },   /* step 2^30 + 1 */
+                { 4, "\xff\xff\xff\xff", 4 },   /* last step there is */
+                { 8, "\x00", 1 },               /* no kdf */
+                { 8, "\x03", 1 },               /* unknown kdf */
+                { 8, "\x01\x10\0\0\0\0", 6 },   /* PBKDF2 without iterations */
+                { 8, "\x01\x10\xff\0\0\0", 6 }, /* PBKDF2 for hours */
+                { 9, "\x00", 1 },               /* no key */
+                { 9, "\x18", 1 },               /* 192 bits */
+                { 9, "\x20", 1 },               /* 256 bits, but not there */
+                { 9, "\xff", 1 },               /* more than fits */
+                { 14, "\x00\x01", 2 },          /* lengths that do not add up */
+                { 14, "\x01\x01", 2 },          /* ... beyond the limit */
+                { 14, "\xff\xff", 2 },
+                { 16, "\x00\x04", 2 },
+                { 16, "\xff\xff", 2 },
+                { 18, "\x00\x00", 2 },
+                { 18, "\xff\xff", 2 },
+        };
+        HpkePair *pair = pair_new();
+
+        for (size_t i = 0; i < ELEMENTS(changes); i++) {
+                uint8_t plain[PLAIN_LEN];
+                Package package;
+
+                memcpy(plain, plain_good, PLAIN_LEN);
+                memcpy(plain + changes[i].at, changes[i].bytes, changes[i].len);
+                package = package_of_plain(pair, plain, PLAIN_LEN);
+                ck_assert_int_eq(outcome_of(pair, &context, package.bytes, package.len), HPKE_FORGED);
+        }
+        hpke_pair_free(pair);
+}
+END_TEST
+
+START_TEST(plain_text_of_another_length_is_forged) {
+        HpkePair *pair = pair_new();
+        uint8_t plain[PLAIN_LEN + 64] = { 0 };
+
+        memcpy(plain, plain_good, PLAIN_LEN);
+        for (size_t len = 0; len <= sizeof(plain); len++) {
+                Package package = package_of_plain(pair, plain, len);
+
+                ck_assert_int_eq(outcome_of(pair, &context, package.bytes, package.len),
+                                 len == PLAIN_LEN ? 0 : HPKE_FORGED);
+        }
+        hpke_pair_free(pair);
+}
+END_TEST
+
+/* The bounds themselves are within. */
+START_TEST(plain_text_at_its_bounds_opens) {
+        static const uint8_t largest[] = { 0, 0, 0, 0xff, 0x40, 0, 0, 0, SCHEDULE_PBKDF2, 16, 0, 0x98, 0x96, 0x80 };
+        HpkePair *pair = pair_new();
+        uint8_t plain[PLAIN_LEN];
+        Package package;
+
+        memcpy(plain, plain_good, PLAIN_LEN);
+        memcpy(plain, largest, sizeof(largest));
+        package = package_of_plain(pair, plain, PLAIN_LEN);
+        ck_assert_int_eq(outcome_of(pair, &context, package.bytes, package.len), 0);
+        hpke_pair_free(pair);
+}
+END_TEST
+
+typedef struct Passage {
+        HpkePair *pair;
+        WrappedKey key, back;
+        Package package;
+} Passage;
+
+static void seal(void *userdata) {
+        Passage *passage = userdata;
+
+        passage->package = package_of(passage->pair, &context, &passage->key);
+}
+
+static void unseal(void *userdata) {
+        Passage *passage = userdata;
+
+        ck_assert_int_eq(
+                wrap_open(passage->pair, &context, passage->package.bytes, passage->package.len, &passage->back), 0);
+}
+
+START_TEST(no_secret_is_left_outside_the_arena) {
+        Passage passage = { .pair = pair_new(), .key = key_large() };
+        Outside *outside = outside_new();
+
+        outside_add(outside, passage.key.secrets, sizeof(*passage.key.secrets));
+        outside_expect_none(outside);
+        outside_act(seal, &passage);
+        outside_expect_none(outside);
+        outside_act(unseal, &passage);
+        outside_expect_none(outside);
+        check_same(&passage.key, &passage.back);
+        key_done(&passage.key);
+        key_done(&passage.back);
+        hpke_pair_free(passage.pair);
+        outside_free(outside);
+}
+END_TEST
+
+START_TEST(a_full_arena_is_an_error) {
+        static void *blocks[4096];
+        HpkePair *pair = pair_new();
+        WrappedKey key = key_large();
+        Package package = package_of(pair, &context, &key), other;
+        size_t n = 0, refused = 0;
+
+        while (n < ELEMENTS(blocks) && (blocks[n] = arena_alloc(arena_installed(), 64)) != NULL)
+                n++;
+        while (n > 0) {
+                int r;
+
+                r = wrap_seal(hpke_pair_public(pair), &context, &key, other.bytes, &other.len);
+                ck_assert(r == -ENOMEM || r == 0);
+                refused += r != 0;
+                r = outcome_of(pair, &context, package.bytes, package.len);
+                ck_assert(r == -ENOMEM || r == 0);
+                refused += r != 0;
+                for (size_t i = MIN_OF(n, 8); i > 0; i--)
+                        arena_release(arena_installed(), blocks[--n]);
+        }
+        ck_assert_uint_gt(refused, 16);
+        ck_assert_int_eq(outcome_of(pair, &context, package.bytes, package.len), 0);
+        key_done(&key);
+        hpke_pair_free(pair);
+}
+END_TEST
+
+RUN_TESTS("wrap", a_small_key_comes_back, every_field_at_its_largest_comes_back, each_salt_stays_in_its_place,
+          two_packages_of_one_key_differ, every_byte_flipped_is_forged, every_other_length_is_forged,
+          it_opens_in_its_context_only, identities_have_any_bytes_up_to_their_limit,
+          what_cannot_be_opened_is_not_sealed, a_point_of_small_order_is_no_recipient_and_no_sender,
+          the_layout_is_the_documented_one, plain_text_out_of_bounds_is_forged, plain_text_of_another_length_is_forged,
+          plain_text_at_its_bounds_opens, no_secret_is_left_outside_the_arena, a_full_arena_is_an_error)
