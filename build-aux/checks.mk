@@ -15,6 +15,14 @@ examples_encrypt_one_frame_LDADD = libclient/libframekey-bus.la libclient/libfra
 dist_check_SCRIPTS += tests/docs/test-example.sh
 TESTS += tests/docs/test-example.sh
 
+# The same for libframekey-bus(3).
+noinst_PROGRAMS += examples/answer-rotations
+examples_answer_rotations_SOURCES = examples/answer-rotations.c
+examples_answer_rotations_CFLAGS = $(AM_CFLAGS) $(LIBSYSTEMD_CFLAGS)
+examples_answer_rotations_LDADD = libclient/libframekey-bus.la libclient/libframekey.la $(LIBSYSTEMD_LIBS)
+dist_check_SCRIPTS += tests/docs/test-rotation-example.sh
+TESTS += tests/docs/test-rotation-example.sh
+
 # The default is where this machine's systemd looks, which is no place for a trial installation.
 AM_DISTCHECK_CONFIGURE_FLAGS = --with-systemdsystemunitdir=$$dc_install_base/lib/systemd/system \
 	--with-systemduserunitdir=$$dc_install_base/lib/systemd/user

@@ -230,7 +230,7 @@ static int parse_arguments(int argc, char *argv[], Arguments *arguments) {
 }
 
 /* Where the configuration lies unless --config says so: nowhere for a bus by its address, which is for trials. */
-static int choose_directories(DaemonConfig *config, char **ret_directory) {
+static int choose_directories(DaemonConfig *config, const Log *log, char **ret_directory) {
         const char *base = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
         int n = 0;
 
@@ -248,7 +248,12 @@ static int choose_directories(DaemonConfig *config, char **ret_directory) {
                 *ret_directory = NULL;
                 return -ENOMEM;
         }
-        config->source.directories[0] = *ret_directory;
+        if (*ret_directory && access(*ret_directory, X_OK) < 0 && errno == EACCES)
+                /* As a rule somebody else's $HOME, which is no reason to refuse a user the own daemon. */
+                log_line(log, LOG_WARNING, "Nothing is read from %s: %s. Is HOME right?", *ret_directory,
+                         strerror(EACCES));
+        else
+                config->source.directories[0] = *ret_directory;
         return 0;
 }
 
@@ -273,7 +278,7 @@ static int print_config(const DaemonConfig *config, const Log *log) {
 static ExitStatus read_config(Arguments *arguments, const Log *log, char **ret_directory) {
         int r;
 
-        r = choose_directories(&arguments->daemon, ret_directory);
+        r = choose_directories(&arguments->daemon, log, ret_directory);
         if (r == 0 && arguments->check_config)
                 r = print_config(&arguments->daemon, log);
         else if (r == 0)

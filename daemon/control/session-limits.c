@@ -5,6 +5,9 @@
 #include "control/errors.h"
 #include "control/timespan.h"
 
+/* Whatever the administrator allows: a timer must not be all that the main thread does. */
+#define INTERVAL_FLOOR_USEC USEC_PER_MSEC
+
 int session_limits_check_span(const char *what, uint64_t usec, sd_bus_error *error) {
         char wished[TIMESPAN_TEXT_MAX], most[TIMESPAN_TEXT_MAX];
 
@@ -15,7 +18,8 @@ int session_limits_check_span(const char *what, uint64_t usec, sd_bus_error *err
 }
 
 int session_limits_interval(const Policy *policy, uint64_t wished_usec, RatchetPolicy *ratchet, sd_bus_error *error) {
-        uint64_t least = policy->minimum_ratchet_interval_usec, by_default = policy->default_ratchet_interval_usec;
+        uint64_t least = MAX_OF(policy->minimum_ratchet_interval_usec, INTERVAL_FLOOR_USEC),
+                 by_default = policy->default_ratchet_interval_usec;
         char wished[TIMESPAN_TEXT_MAX], minimum[TIMESPAN_TEXT_MAX];
         int r;
 

@@ -74,6 +74,13 @@ grep -q '^AllowExport=no$' <<<"$said" || fail "the drop-in is not read: $said"
 expect 0 '^MaximumAgeSec=infinity$' $nowhere --check-config
 unset XDG_CONFIG_HOME
 HOME=$work/home expect 0 '^MaximumAgeSec=4d$' --user --check-config
+if [ "$(id -u)" -eq 0 ] && setpriv --reuid=65534 --regid=65534 --clear-groups test -x "$daemon"; then
+        chmod 700 "$work/home"
+        said=$(HOME=$work/home setpriv --reuid=65534 --regid=65534 --clear-groups "$daemon" --user --check-config 2>&1) ||
+                fail "somebody else's HOME: $said"
+        grep -q 'Is HOME right' <<<"$said" || fail "$said"
+        grep -q '^MaximumAgeSec=infinity' <<<"$said" || fail "$said"
+fi
 
 # ---- the running daemon ----
 

@@ -7,13 +7,23 @@ FUZZ_CFLAGS = -std=gnu17 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitiz
 
 fuzz_codec_sources = tests/fuzz/fuzz-codec.c libclient/payload.c \
 	libclient/codec/clear.c libclient/codec/escape.c libclient/codec/nalu.c
+fuzz_config_sources = tests/fuzz/fuzz-config.c daemon/control/config-file.c daemon/control/log.c daemon/control/policy.c \
+	daemon/control/timespan.c
 fuzz_trailer_sources = tests/fuzz/fuzz-trailer.c libclient/trailer.c
+# Includes daemon/keys/wrap.c.
+fuzz_wrap_sources = tests/fuzz/fuzz-wrap.c daemon/keys/schedule.c \
+	daemon/crypto/aead.c daemon/crypto/arena.c daemon/crypto/hpke.c daemon/crypto/kdf.c \
+	daemon/crypto/registers.c daemon/crypto/secret.c
 
 EXTRA_DIST += \
 	tests/fuzz/corpus/codec \
+	tests/fuzz/corpus/config \
 	tests/fuzz/corpus/trailer \
+	tests/fuzz/corpus/wrap \
 	tests/fuzz/fuzz-codec.c \
+	tests/fuzz/fuzz-config.c \
 	tests/fuzz/fuzz-trailer.c \
+	tests/fuzz/fuzz-wrap.c \
 	tests/fuzz/run-fuzz
 
 .PHONY: fuzz
@@ -22,3 +32,9 @@ fuzz:
 		$(srcdir)/tests/fuzz/run-fuzz codec $(fuzz_codec_sources)
 	FUZZ_SECONDS='$(FUZZ_SECONDS)' FUZZ_CLANG='$(FUZZ_CLANG)' FUZZ_CFLAGS='$(FUZZ_CFLAGS)' srcdir='$(srcdir)' \
 		$(srcdir)/tests/fuzz/run-fuzz trailer $(fuzz_trailer_sources)
+	FUZZ_SECONDS='$(FUZZ_SECONDS)' FUZZ_CLANG='$(FUZZ_CLANG)' FUZZ_CFLAGS='$(FUZZ_CFLAGS)' srcdir='$(srcdir)' \
+		FUZZ_LIBS='$(LIBGCRYPT_LIBS) -lpthread' \
+		$(srcdir)/tests/fuzz/run-fuzz wrap $(fuzz_wrap_sources)
+	FUZZ_SECONDS='$(FUZZ_SECONDS)' FUZZ_CLANG='$(FUZZ_CLANG)' FUZZ_CFLAGS='$(FUZZ_CFLAGS)' srcdir='$(srcdir)' \
+		FUZZ_LIBS='$(LIBSYSTEMD_LIBS) $(INIH_LIBS)' \
+		$(srcdir)/tests/fuzz/run-fuzz config $(fuzz_config_sources)

@@ -131,6 +131,31 @@ other_users_see_nothing() {
         claim "it ends with its owner" equal "$(property Sessions) $(property Keys)" "u 0 u 0"
 }
 
+# The files that administrators change, as the unit's sandbox lets the daemon read them.
+configuration() {
+        local file directory
+
+        for directory in /etc/framekey /usr/local/etc/framekey; do
+                [ ! -e $directory ] || file=$directory/framekeyd.conf.d/50-test.conf
+        done
+        claim "its configuration is installed" test -e "${file%.d/*}"
+        mkdir -p "${file%/*}"
+        printf '[Keys]\nMaximumAgeSec=1d\n' >"$file"
+        claim "it reads it again" systemctl reload framekeyd.service
+        for _ in {1..100}; do
+                [ "$(property MaximumKeyAgeUSec)" != "t 86400000000" ] || break
+                sleep 0.1
+        done
+        claim "and keeps to it" equal "$(property MaximumKeyAgeUSec)" "t 86400000000"
+        printf '[Keys]\nAllowExport=maybe\n' >"$file"
+        claim "with a wrong one it does not start" bash -c '! systemctl restart framekeyd.service 2>/dev/null'
+        claim "and says so by its status" equal "$(systemctl show -P ExecMainStatus framekeyd.service)" 6
+        claim "and is not tried again" equal "$(systemctl is-failed framekeyd.service)" failed
+        rm "$file"
+        systemctl reset-failed framekeyd.service
+        claim "without that file it starts" systemctl start framekeyd.service
+}
+
 service_ends() {
         claim "it was never restarted" equal "$(systemctl show -P NRestarts framekeyd.service)" 0
         claim "the journal tells who imported a key" equal "$(journalctl -b -o cat --output-fields=FK_SENDER_UID \
@@ -149,6 +174,7 @@ echo "the bus is $(ps -o comm= -p "$(systemctl show -P MainPID dbus.service)")"
 service_runs
 round_trip
 other_users_see_nothing
+configuration
 service_ends
 if [ $failed -ne 0 ]; then
         journalctl -b -u framekeyd.service -u dbus.service --no-pager | tail -n 60 >&2

@@ -5,7 +5,8 @@ crypto_unit_tests = \
 	tests/unit/test-arena-races \
 	tests/unit/test-secret \
 	tests/unit/test-kdf \
-	tests/unit/test-aead
+	tests/unit/test-aead \
+	tests/unit/test-hpke
 check_PROGRAMS += $(crypto_unit_tests)
 TESTS += $(crypto_unit_tests)
 
@@ -29,4 +30,9 @@ tests_unit_test_kdf_LDADD = libkeyplane.la $(CHECK_LIBS)
 tests_unit_test_aead_SOURCES = tests/unit/test-aead.c
 tests_unit_test_aead_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_aead_LDADD = libkeyplane.la $(CHECK_LIBS)
+
+# Includes daemon/crypto/hpke.c, so that it can look at what lies between; the linker does not take the library's.
+tests_unit_test_hpke_SOURCES = tests/unit/test-hpke.c tests/unit/outside-arena.h
+tests_unit_test_hpke_CFLAGS = $(AM_CFLAGS) $(LIBGCRYPT_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_hpke_LDADD = libkeyplane.la $(LIBGCRYPT_LIBS) $(CHECK_LIBS) -lpthread
 endif

@@ -7,7 +7,9 @@ keys_unit_tests = \
 	tests/unit/test-trailer-frame \
 	tests/unit/test-schedule \
 	tests/unit/test-session \
+	tests/unit/test-life \
 	tests/unit/test-wipe \
+	tests/unit/test-wrap \
 	tests/unit/test-data-plane
 check_PROGRAMS += $(keys_unit_tests)
 TESTS += $(keys_unit_tests)
@@ -33,9 +35,17 @@ tests_unit_test_session_SOURCES = tests/unit/test-session.c
 tests_unit_test_session_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_session_LDADD = libkeyplane.la $(CHECK_LIBS)
 
+tests_unit_test_life_SOURCES = tests/unit/test-life.c
+tests_unit_test_life_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_life_LDADD = libkeyplane.la $(CHECK_LIBS)
+
 tests_unit_test_wipe_SOURCES = tests/unit/test-wipe.c
 tests_unit_test_wipe_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_wipe_LDADD = libkeyplane.la $(CHECK_LIBS)
+
+tests_unit_test_wrap_SOURCES = tests/unit/test-wrap.c tests/unit/outside-arena.h
+tests_unit_test_wrap_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_wrap_LDADD = libkeyplane.la $(CHECK_LIBS)
 
 tests_unit_test_data_plane_SOURCES = tests/unit/test-data-plane.c
 tests_unit_test_data_plane_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
