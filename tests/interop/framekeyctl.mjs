@@ -91,6 +91,11 @@ export class Framekeyctl {
                 return this.#ask({ do: 'import', key_file: this.#keyFile(secret), key_index: index, activate });
         }
 
+        // Sends under this index after a while.
+        activate(index, { afterUsec = 0 } = {}) {
+                return this.#ask({ do: 'activate', key_index: index, after_usec: afterUsec });
+        }
+
         async close() {
                 this.#process.stdin.end();
                 const how = await this.#exit;

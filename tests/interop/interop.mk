@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Live peers: the unmodified E2EE workers of other products, in Node. They are installed below the build directory.
-interop_tests = tests/interop/test-livekit.sh tests/interop/test-realtimekit.sh
+interop_tests = tests/interop/test-livekit.sh tests/interop/test-realtimekit.sh tests/interop/test-life.sh
 dist_check_SCRIPTS += $(interop_tests)
 TESTS += $(interop_tests)
 EXTRA_DIST += \
@@ -9,6 +9,7 @@ EXTRA_DIST += \
 	tests/interop/exchange.mjs \
 	tests/interop/framekeyctl.mjs \
 	tests/interop/install-peers \
+	tests/interop/life.mjs \
 	tests/interop/livekit.mjs \
 	tests/interop/media.mjs \
 	tests/interop/package-lock.json \
