@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <gcrypt.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +33,20 @@ static void pin_one(pid_t tid, int core) {
         (void)sched_setaffinity(tid, sizeof(set), &set);
 }
 
-void pin(pid_t daemon, int daemon_core, int own_core) {
+static bool serves_frames(pid_t daemon, pid_t tid) {
+        char path[64], name[32] = "";
+        FILE *file;
+
+        (void)snprintf(path, sizeof(path), "/proc/%d/task/%d/comm", (int)daemon, (int)tid);
+        file = fopen(path, "re");
+        if (!file)
+                return false;
+        (void)!fgets(name, sizeof(name), file);
+        (void)fclose(file);
+        return strcmp(name, "frames\n") == 0;
+}
+
+static void pin_threads(pid_t daemon, int frames_core, int other_core) {
         struct dirent *entry;
         char path[64];
         DIR *tasks;
@@ -40,11 +54,23 @@ void pin(pid_t daemon, int daemon_core, int own_core) {
         (void)snprintf(path, sizeof(path), "/proc/%d/task", (int)daemon);
         tasks = opendir(path);
         while (tasks && (entry = readdir(tasks)))
-                if (entry->d_name[0] != '.')
-                        pin_one((pid_t)strtol(entry->d_name, NULL, 10), daemon_core);
+                if (entry->d_name[0] != '.') {
+                        pid_t tid = (pid_t)strtol(entry->d_name, NULL, 10);
+
+                        pin_one(tid, serves_frames(daemon, tid) ? frames_core : other_core);
+                }
         if (tasks)
                 (void)closedir(tasks);
+}
+
+void pin(pid_t daemon, int daemon_core, int own_core) {
+        pin_threads(daemon, daemon_core, daemon_core);
         pin_one(0, own_core);
+}
+
+void pin_planes(pid_t daemon) {
+        pin_threads(daemon, 0, 1);
+        pin_one(0, 0);
 }
 
 static int by_value(const void *a, const void *b) {

@@ -1,10 +1,20 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 check_PROGRAMS += \
+	tests/scan/key-life \
 	tests/scan/key-patterns \
 	tests/scan/scan-memory \
 	tests/scan/scan-victim
-dist_check_SCRIPTS += tests/scan/test-scan.sh tests/scan/test-daemon-scan.sh
-TESTS += tests/scan/test-scan.sh tests/scan/test-daemon-scan.sh
+scan_tests = \
+	tests/scan/test-scan.sh \
+	tests/scan/test-daemon-scan.sh \
+	tests/scan/test-life-scan.sh \
+	tests/scan/test-wrapped-scan.sh
+dist_check_SCRIPTS += $(scan_tests)
+TESTS += $(scan_tests)
+
+tests_scan_key_life_SOURCES = tests/scan/key-life.c tests/call/side.c tests/call/side.h
+tests_scan_key_life_CFLAGS = $(AM_CFLAGS) $(LIBSYSTEMD_CFLAGS)
+tests_scan_key_life_LDADD = libclient/libframekey-bus.la libclient/libframekey.la $(LIBSYSTEMD_LIBS)
 
 tests_scan_key_patterns_SOURCES = tests/scan/key-patterns.c
 tests_scan_key_patterns_CFLAGS = $(AM_CFLAGS) $(LIBGCRYPT_CFLAGS)
