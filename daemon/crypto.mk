@@ -15,4 +15,6 @@ libkeyplane_la_SOURCES += \
 	daemon/crypto/kdf.h \
 	daemon/crypto/registers.c \
 	daemon/crypto/secret.c \
-	daemon/crypto/secret.h
+	daemon/crypto/secret.h \
+	daemon/crypto/suite.c \
+	daemon/crypto/suite.h

@@ -5,10 +5,14 @@
 noinst_LTLIBRARIES += libkeyplane.la
 libkeyplane_la_SOURCES = \
 	daemon/util/util.h \
+	daemon/format/dave.c daemon/format/dave.h \
 	daemon/format/injected.c daemon/format/injected.h \
+	daemon/format/sframe.c daemon/format/sframe.h \
 	daemon/format/trailer.c daemon/format/trailer.h \
 	daemon/keys/budget.c daemon/keys/budget.h \
 	daemon/keys/chain.c daemon/keys/chain.h \
+	daemon/keys/counter-window.c daemon/keys/counter-window.h \
+	daemon/keys/dave-schedule.c daemon/keys/dave-schedule.h \
 	daemon/keys/derive.c \
 	daemon/keys/deriver.c daemon/keys/deriver.h \
 	daemon/keys/frame.c daemon/keys/frame.h daemon/keys/frame-internal.h \
@@ -24,6 +28,7 @@ libkeyplane_la_SOURCES = \
 	daemon/keys/selftest.c daemon/keys/selftest.h \
 	daemon/keys/session.c daemon/keys/session.h daemon/keys/session-internal.h \
 	daemon/keys/session-info.c \
+	daemon/keys/sframe-schedule.c daemon/keys/sframe-schedule.h \
 	daemon/keys/slot.c \
 	daemon/keys/window.c \
 	daemon/keys/wrap.c daemon/keys/wrap.h \

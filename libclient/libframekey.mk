@@ -10,6 +10,8 @@ noinst_LTLIBRARIES += libclient/libcodec.la
 libclient_libcodec_la_SOURCES = \
 	libclient/codec/clear.c \
 	libclient/codec/clear.h \
+	libclient/codec/dave-ranges.c \
+	libclient/codec/dave-ranges.h \
 	libclient/codec/escape.c \
 	libclient/codec/escape.h \
 	libclient/codec/nalu.c \

@@ -17,15 +17,15 @@
 #include <gcrypt.h>
 
 static const SuiteInfo suites[] = {
-        { 1, "AES_128_CTR_HMAC_SHA256_80", KDF_SHA256, 16, 48, 10 },
-        { 2, "AES_128_CTR_HMAC_SHA256_64", KDF_SHA256, 16, 48, 8 },
-        { 3, "AES_128_CTR_HMAC_SHA256_32", KDF_SHA256, 16, 48, 4 },
-        { 4, "AES_128_GCM_SHA256_128", KDF_SHA256, 0, 16, 16 },
-        { 5, "AES_256_GCM_SHA512_128", KDF_SHA512, 0, 32, 16 },
-        { 6, "AES_256_CTR_HMAC_SHA512_80", KDF_SHA512, 32, 96, 10 },
-        { 7, "AES_256_CTR_HMAC_SHA512_64", KDF_SHA512, 32, 96, 8 },
-        { 8, "AES_256_CTR_HMAC_SHA512_32", KDF_SHA512, 32, 96, 4 },
-        { SUITE_DAVE, "DAVE_AES_128_GCM_64", KDF_SHA256, 0, 16, 8 },
+        { 1, KDF_SHA256, "AES_128_CTR_HMAC_SHA256_80", 16, 48, 10 },
+        { 2, KDF_SHA256, "AES_128_CTR_HMAC_SHA256_64", 16, 48, 8 },
+        { 3, KDF_SHA256, "AES_128_CTR_HMAC_SHA256_32", 16, 48, 4 },
+        { 4, KDF_SHA256, "AES_128_GCM_SHA256_128", 0, 16, 16 },
+        { 5, KDF_SHA512, "AES_256_GCM_SHA512_128", 0, 32, 16 },
+        { 6, KDF_SHA512, "AES_256_CTR_HMAC_SHA512_80", 32, 96, 10 },
+        { 7, KDF_SHA512, "AES_256_CTR_HMAC_SHA512_64", 32, 96, 8 },
+        { 8, KDF_SHA512, "AES_256_CTR_HMAC_SHA512_32", 32, 96, 4 },
+        { SUITE_DAVE, KDF_SHA256, "DAVE_AES_128_GCM_64", 0, 16, 8 },
 };
 
 struct SuiteCipher {

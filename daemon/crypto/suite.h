@@ -22,8 +22,8 @@
 /* In brackets the name in RFC 9605. */
 typedef struct SuiteInfo {
         uint32_t id;
+        KdfHash hash; /* of key derivation, and of the tag if there is a cipher key */
         const char *name;
-        KdfHash hash;          /* of key derivation, and of the tag if there is a cipher key */
         size_t cipher_key_len; /* [Nka] of an encrypt-then-MAC suite, whose keys are cipher || MAC; 0: GCM */
         size_t key_len;        /* [Nk] */
         size_t tag_len;        /* [Nt] */

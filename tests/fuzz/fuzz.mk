@@ -9,6 +9,9 @@ fuzz_codec_sources = tests/fuzz/fuzz-codec.c libclient/payload.c \
 	libclient/codec/clear.c libclient/codec/escape.c libclient/codec/nalu.c
 fuzz_config_sources = tests/fuzz/fuzz-config.c daemon/control/config-file.c daemon/control/log.c daemon/control/policy.c \
 	daemon/control/timespan.c
+fuzz_dave_sources = tests/fuzz/fuzz-dave.c daemon/format/dave.c
+fuzz_dave_ranges_sources = tests/fuzz/fuzz-dave-ranges.c libclient/codec/dave-ranges.c
+fuzz_sframe_sources = tests/fuzz/fuzz-sframe.c daemon/format/sframe.c
 fuzz_trailer_sources = tests/fuzz/fuzz-trailer.c libclient/trailer.c
 # Includes daemon/keys/wrap.c.
 fuzz_wrap_sources = tests/fuzz/fuzz-wrap.c daemon/keys/schedule.c \
@@ -18,10 +21,16 @@ fuzz_wrap_sources = tests/fuzz/fuzz-wrap.c daemon/keys/schedule.c \
 EXTRA_DIST += \
 	tests/fuzz/corpus/codec \
 	tests/fuzz/corpus/config \
+	tests/fuzz/corpus/dave \
+	tests/fuzz/corpus/dave-ranges \
+	tests/fuzz/corpus/sframe \
 	tests/fuzz/corpus/trailer \
 	tests/fuzz/corpus/wrap \
 	tests/fuzz/fuzz-codec.c \
 	tests/fuzz/fuzz-config.c \
+	tests/fuzz/fuzz-dave.c \
+	tests/fuzz/fuzz-dave-ranges.c \
+	tests/fuzz/fuzz-sframe.c \
 	tests/fuzz/fuzz-trailer.c \
 	tests/fuzz/fuzz-wrap.c \
 	tests/fuzz/run-fuzz
@@ -32,6 +41,12 @@ fuzz:
 		$(srcdir)/tests/fuzz/run-fuzz codec $(fuzz_codec_sources)
 	FUZZ_SECONDS='$(FUZZ_SECONDS)' FUZZ_CLANG='$(FUZZ_CLANG)' FUZZ_CFLAGS='$(FUZZ_CFLAGS)' srcdir='$(srcdir)' \
 		$(srcdir)/tests/fuzz/run-fuzz trailer $(fuzz_trailer_sources)
+	FUZZ_SECONDS='$(FUZZ_SECONDS)' FUZZ_CLANG='$(FUZZ_CLANG)' FUZZ_CFLAGS='$(FUZZ_CFLAGS)' srcdir='$(srcdir)' \
+		$(srcdir)/tests/fuzz/run-fuzz sframe $(fuzz_sframe_sources)
+	FUZZ_SECONDS='$(FUZZ_SECONDS)' FUZZ_CLANG='$(FUZZ_CLANG)' FUZZ_CFLAGS='$(FUZZ_CFLAGS)' srcdir='$(srcdir)' \
+		$(srcdir)/tests/fuzz/run-fuzz dave $(fuzz_dave_sources)
+	FUZZ_SECONDS='$(FUZZ_SECONDS)' FUZZ_CLANG='$(FUZZ_CLANG)' FUZZ_CFLAGS='$(FUZZ_CFLAGS)' srcdir='$(srcdir)' \
+		$(srcdir)/tests/fuzz/run-fuzz dave-ranges $(fuzz_dave_ranges_sources)
 	FUZZ_SECONDS='$(FUZZ_SECONDS)' FUZZ_CLANG='$(FUZZ_CLANG)' FUZZ_CFLAGS='$(FUZZ_CFLAGS)' srcdir='$(srcdir)' \
 		FUZZ_LIBS='$(LIBGCRYPT_LIBS) -lpthread' \
 		$(srcdir)/tests/fuzz/run-fuzz wrap $(fuzz_wrap_sources)

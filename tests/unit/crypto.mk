@@ -6,7 +6,8 @@ crypto_unit_tests = \
 	tests/unit/test-secret \
 	tests/unit/test-kdf \
 	tests/unit/test-aead \
-	tests/unit/test-hpke
+	tests/unit/test-hpke \
+	tests/unit/test-suite
 check_PROGRAMS += $(crypto_unit_tests)
 TESTS += $(crypto_unit_tests)
 
@@ -35,4 +36,8 @@ tests_unit_test_aead_LDADD = libkeyplane.la $(CHECK_LIBS)
 tests_unit_test_hpke_SOURCES = tests/unit/test-hpke.c tests/unit/outside-arena.h
 tests_unit_test_hpke_CFLAGS = $(AM_CFLAGS) $(LIBGCRYPT_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_hpke_LDADD = libkeyplane.la $(LIBGCRYPT_LIBS) $(CHECK_LIBS) -lpthread
+
+tests_unit_test_suite_SOURCES = tests/unit/test-suite.c tests/unit/vector-file.h
+tests_unit_test_suite_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_test_suite_LDADD = libkeyplane.la $(CHECK_LIBS) $(JANSSON_LIBS)
 endif

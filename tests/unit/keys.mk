@@ -10,7 +10,13 @@ keys_unit_tests = \
 	tests/unit/test-life \
 	tests/unit/test-wipe \
 	tests/unit/test-wrap \
-	tests/unit/test-data-plane
+	tests/unit/test-data-plane \
+	tests/unit/test-counter-window \
+	tests/unit/test-dave \
+	tests/unit/test-dave-frames \
+	tests/unit/test-dave-schedule \
+	tests/unit/test-sframe \
+	tests/unit/test-sframe-schedule
 check_PROGRAMS += $(keys_unit_tests)
 TESTS += $(keys_unit_tests)
 noinst_HEADERS += tests/unit/keyplane-fixture.h tests/unit/runner.h
@@ -50,6 +56,30 @@ tests_unit_test_wrap_LDADD = libkeyplane.la $(CHECK_LIBS)
 tests_unit_test_data_plane_SOURCES = tests/unit/test-data-plane.c
 tests_unit_test_data_plane_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_data_plane_LDADD = libclient/libframekey.la libkeyplane.la $(CHECK_LIBS)
+
+tests_unit_test_counter_window_SOURCES = tests/unit/test-counter-window.c tests/unit/vector-file.h
+tests_unit_test_counter_window_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_test_counter_window_LDADD = libkeyplane.la $(CHECK_LIBS) $(JANSSON_LIBS)
+
+tests_unit_test_dave_SOURCES = tests/unit/test-dave.c tests/unit/vector-file.h
+tests_unit_test_dave_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_test_dave_LDADD = libkeyplane.la $(CHECK_LIBS) $(JANSSON_LIBS)
+
+tests_unit_test_dave_frames_SOURCES = tests/unit/test-dave-frames.c tests/unit/vector-file.h
+tests_unit_test_dave_frames_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_test_dave_frames_LDADD = libclient/libcodec.la libkeyplane.la $(CHECK_LIBS) $(JANSSON_LIBS)
+
+tests_unit_test_dave_schedule_SOURCES = tests/unit/test-dave-schedule.c tests/unit/vector-file.h tests/unit/outside-arena.h
+tests_unit_test_dave_schedule_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_test_dave_schedule_LDADD = libkeyplane.la $(CHECK_LIBS) $(JANSSON_LIBS)
+
+tests_unit_test_sframe_SOURCES = tests/unit/test-sframe.c tests/unit/vector-file.h
+tests_unit_test_sframe_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_test_sframe_LDADD = libkeyplane.la $(CHECK_LIBS) $(JANSSON_LIBS)
+
+tests_unit_test_sframe_schedule_SOURCES = tests/unit/test-sframe-schedule.c tests/unit/vector-file.h tests/unit/outside-arena.h
+tests_unit_test_sframe_schedule_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_test_sframe_schedule_LDADD = libkeyplane.la $(CHECK_LIBS) $(JANSSON_LIBS)
 endif
 EXTRA_DIST += tests/vectors/livekit.json tests/vectors/realtimekit.json tests/vectors/jitsi.json \
 	tests/vectors/sframe-rfc9605.json tests/vectors/sframe-extra.json tests/vectors/dave.json \

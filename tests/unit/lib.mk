@@ -3,6 +3,7 @@ if HAVE_CHECK
 lib_codec_tests = \
 	tests/unit/test-clear \
 	tests/unit/test-codec-vectors \
+	tests/unit/test-dave-ranges \
 	tests/unit/test-escape \
 	tests/unit/test-nalu
 lib_channel_tests = \
@@ -23,6 +24,10 @@ tests_unit_test_codec_vectors_SOURCES = tests/unit/test-codec-vectors.c tests/un
 tests_unit_test_codec_vectors_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(JANSSON_CFLAGS) $(LIBGCRYPT_CFLAGS)
 tests_unit_test_codec_vectors_LDADD = libclient/libcodec.la libclient/libframekey.la \
 	$(JANSSON_LIBS) $(LIBGCRYPT_LIBS) $(CHECK_LIBS)
+
+tests_unit_test_dave_ranges_SOURCES = tests/unit/test-dave-ranges.c tests/unit/runner.h tests/unit/vector-file.h
+tests_unit_test_dave_ranges_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_test_dave_ranges_LDADD = libclient/libcodec.la $(JANSSON_LIBS) $(CHECK_LIBS)
 
 tests_unit_test_escape_SOURCES = tests/unit/test-escape.c tests/unit/runner.h
 tests_unit_test_escape_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
@@ -54,4 +59,4 @@ tests_unit_test_channel_stress_SOURCES = tests/unit/test-channel-stress.c $(echo
 tests_unit_test_channel_stress_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_channel_stress_LDADD = libclient/libframekey.la libkeyplane.la $(LIBGCRYPT_LIBS) $(CHECK_LIBS)
 endif
-EXTRA_DIST += tests/vectors/livekit.json tests/vectors/realtimekit.json
+EXTRA_DIST += tests/vectors/livekit.json tests/vectors/realtimekit.json tests/vectors/dave.json
