@@ -33,7 +33,8 @@ void trailer_frame_seal(FrameGrant *grant, const FrameRequest *request, uint8_t 
         Session *session = grant->session;
         size_t clear = request->clear_len, text = request->len - clear;
         bool key_frame_wanted;
-        uint32_t index = sender_index(grant, request->frame_type == FRAMEKEY_FRAME_KEY, &key_frame_wanted);
+        uint32_t index =
+                sender_index(grant, request->frame_type == FRAMEKEY_FRAME_KEY, request->now_usec, &key_frame_wanted);
         KeySlot *slot = index == SESSION_ACTIVE ? NULL : &participant->slots[index];
         KeyLife *life;
         int r;

@@ -122,8 +122,16 @@ static bool all_moved(const Session *session, uint32_t id) {
 
 static void finish(Session *session, uint32_t id, uint32_t index, uint64_t now_usec) {
         const Participant *participant = session_find(session, id);
+        Sender *sender = sender_find(session, id), before = *sender;
 
         sender_activate(session, id, index, now_usec);
+        if (before.planned != SESSION_ACTIVE && before.planned != index) {
+                /* The next change was planned while streams still went over to this one. */
+                sender->planned = before.planned;
+                sender->planned_usec = before.planned_usec;
+                sender->at_key_frame = before.at_key_frame;
+                spread(session, id);
+        }
         session_post(session, &(SessionEvent){ .type = SESSION_EVENT_ACTIVATED,
                                                .participant = id,
                                                .index = index,
@@ -161,13 +169,19 @@ void sender_attend(Session *session, uint32_t id, uint64_t now_usec) {
                 session_attend_at(session, participant, sender->planned_usec);
 }
 
-uint32_t sender_index(FrameGrant *grant, bool key_frame, bool *ret_key_frame_wanted) {
+uint32_t sender_index(FrameGrant *grant, bool key_frame, uint64_t now_usec, bool *ret_key_frame_wanted) {
         Participant *participant = grant->participant;
         const Sender *sender = &participant->sender;
 
         *ret_key_frame_wanted = false;
+        /* What is due is due, also where a frame is faster than the main thread: after a suspend, say. */
+        if (sender->planned != SESSION_ACTIVE && !sender->at_key_frame && sender->planned_usec <= now_usec &&
+            participant->slots[sender->planned].current)
+                return sender->planned;
         if (sender->moving == SESSION_ACTIVE)
                 return sender->active;
+        if (sender->moving_until_usec <= now_usec)
+                return sender->moving;
         if (!grant->moved) {
                 if (grant->media == FRAMEKEY_MEDIA_VIDEO && !key_frame && sender->active != SESSION_ACTIVE) {
                         *ret_key_frame_wanted = true;

@@ -252,7 +252,7 @@ void sender_stop(Session *session, uint32_t id);
 /* Main thread: what is due. */
 void sender_attend(Session *session, uint32_t id, uint64_t now_usec);
 /* Where a frame of this stream is sent under; decides whether the stream goes over to a new key here. */
-uint32_t sender_index(FrameGrant *grant, bool key_frame, bool *ret_key_frame_wanted);
+uint32_t sender_index(FrameGrant *grant, bool key_frame, uint64_t now_usec, bool *ret_key_frame_wanted);
 
 /* life.c: with the lock held, main thread except where said */
 /* The life of the key that is sent under with `index`, or of the slot; NULL: nothing there. */

@@ -482,6 +482,47 @@ START_TEST(streams_change_their_key_at_their_next_key_frame) {
 }
 END_TEST
 
+START_TEST(change_planned_while_another_is_under_way_is_made_too) {
+        SessionConfig config = config_default();
+        const SessionActivation at_key_frame = { .after_usec = USEC_PER_SEC, .at_key_frame = true };
+        Frame sealed;
+        Call call;
+
+        call_start(&call, &config);
+        for (uint32_t index = 0; index < 3; index++)
+                give(&call, &call.sender, index, "key");
+        (void)seal_typed(&call, call.sender.video, FRAMEKEY_FRAME_KEY, &sealed);
+        ck_assert_int_eq(session_activate(call.sender.session, call.sender.participant, 1, &at_key_frame), 0);
+        pass(&call, USEC_PER_SEC);
+        pass(&call, SESSION_KEY_FRAME_WAIT_USEC - USEC_PER_MSEC);
+        ck_assert_int_eq(session_activate(call.sender.session, call.sender.participant, 2, &at_key_frame), 0);
+        pass(&call, USEC_PER_MSEC); /* the first change ends for want of a key frame */
+        ck_assert_int_eq(seal_typed(&call, call.sender.video, FRAMEKEY_FRAME_DELTA, &sealed).key_index, 1);
+        pass(&call, USEC_PER_SEC);
+        ck_assert_int_eq(seal_typed(&call, call.sender.video, FRAMEKEY_FRAME_DELTA, &sealed).key_index, 1);
+        ck_assert_int_eq(seal_typed(&call, call.sender.video, FRAMEKEY_FRAME_KEY, &sealed).key_index, 2);
+        call_end(&call);
+}
+END_TEST
+
+START_TEST(change_that_is_due_does_not_wait_for_the_main_thread) {
+        SessionConfig config = config_default();
+        Frame sealed;
+        Call call;
+
+        call_start(&call, &config);
+        give(&call, &call.sender, 0, "old");
+        give(&call, &call.sender, 1, "new");
+        ck_assert_int_eq(session_activate(call.sender.session, call.sender.participant, 1,
+                                          &(SessionActivation){ .after_usec = USEC_PER_SEC }),
+                         0);
+        settle(&call);
+        clock_advance(3600 * USEC_PER_SEC); /* asleep */
+        ck_assert_int_eq(seal_typed(&call, call.sender.audio, 0, &sealed).key_index, 1);
+        call_end(&call);
+}
+END_TEST
+
 START_TEST(new_key_wants_a_key_frame_and_a_step_does_not) {
         SessionConfig config = config_default();
         FrameResult result;
@@ -885,6 +926,7 @@ RUN_TESTS("life", timer_steps_once_an_expiry_however_late, timer_leaves_alone_wh
           key_is_refused_and_wiped_at_its_maximum_age, key_somebody_guesses_at_is_given_up,
           next_key_is_used_after_its_delay_and_the_old_one_dies, frames_under_a_superseded_key_are_too_old,
           superseded_key_lives_while_it_is_used_but_not_for_ever, streams_change_their_key_at_their_next_key_frame,
+          change_planned_while_another_is_under_way_is_made_too, change_that_is_due_does_not_wait_for_the_main_thread,
           new_key_wants_a_key_frame_and_a_step_does_not, rotation_of_a_key_made_here_is_announced_before_it_is_used,
           rotation_of_an_imported_key_is_asked_for, rotation_by_hand_waits_for_the_hand,
           storm_of_leaves_costs_one_rotation_in_its_time, join_steps_what_can_be_handed_out_and_was_used,
