@@ -309,10 +309,10 @@ static void attend_slot(Session *session, Participant *participant, uint32_t ind
                 session_look_ahead(session, index, slot->chain);
         }
         if (slot->previous) {
-                uint32_t newest = slot->previous->step;
+                uint32_t last;
 
-                if (slot_expire(participant, slot, now_usec))
-                        wiped(session, participant->id, index, newest, 0);
+                if (slot_expire(participant, slot, now_usec, &last))
+                        wiped(session, participant->id, index, last, 0);
         }
         for (const Generation *previous = slot->previous; previous; previous = previous->next)
                 session_attend_at(session, participant, previous->dies_usec);

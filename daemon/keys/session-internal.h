@@ -198,8 +198,8 @@ int slot_step(Participant *participant, KeySlot *slot, uint32_t step, uint64_t g
 /* Adds a generation for an earlier step that the chain knows (retain-root), behind the current one and never to die.
  * 0; -ENOENT; -ENOMEM. */
 int slot_know(Participant *participant, KeySlot *slot, uint32_t step, Generation **ret);
-/* Wipes previous generations that are due. True if one was wiped. */
-bool slot_expire(Participant *participant, KeySlot *slot, uint64_t now_usec);
+/* Wipes previous generations that are due. True if one was wiped, and the last step of those. */
+bool slot_expire(Participant *participant, KeySlot *slot, uint64_t now_usec, uint32_t *ret_step);
 /* Wipes everything. */
 void slot_clear(Participant *participant, KeySlot *slot);
 uint64_t generation_next_id(void);

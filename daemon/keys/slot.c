@@ -182,7 +182,7 @@ static void remember(const Participant *participant, KeySlot *slot, const Genera
         window_collect(participant, generation, slot->dead);
 }
 
-bool slot_expire(Participant *participant, KeySlot *slot, uint64_t now_usec) {
+bool slot_expire(Participant *participant, KeySlot *slot, uint64_t now_usec, uint32_t *ret_step) {
         Generation **link = &slot->previous;
         bool wiped = false;
 
@@ -194,6 +194,7 @@ bool slot_expire(Participant *participant, KeySlot *slot, uint64_t now_usec) {
                         continue;
                 }
                 *link = generation->next;
+                *ret_step = wiped ? MAX_OF(*ret_step, generation->step) : generation->step;
                 remember(participant, slot, generation);
                 generation_free(participant, generation);
                 wiped = true;

@@ -808,6 +808,26 @@ START_TEST(sender_that_starts_again_is_wrong_key_unless_the_root_is_retained) {
 }
 END_TEST
 
+START_TEST(each_step_that_died_is_told_by_its_own_number) {
+        SessionConfig config = config_default();
+        Call call;
+
+        call_start(&call, &config);
+        give_both(&call, 0, "key");
+        for (uint32_t step = 1; step <= 2; step++) {
+                ratchet(call.plane, call.sender.session, call.sender.participant, step);
+                ck_assert_uint_eq(send_one(&call).step, step);
+                settle(&call);
+                pass(&call, config.grace_usec / 2);
+        }
+        ck_assert_uint_eq(count_events(&call.receiver, SESSION_EVENT_WIPED), 1);
+        ck_assert_uint_eq(last_event(&call.receiver, SESSION_EVENT_WIPED)->step, 0);
+        pass(&call, config.grace_usec / 2);
+        ck_assert_uint_eq(last_event(&call.receiver, SESSION_EVENT_WIPED)->step, 1);
+        call_end(&call);
+}
+END_TEST
+
 START_TEST(everybody_followed_is_told_once_for_each_change) {
         SessionConfig config = config_default();
         SessionInfo info;
@@ -933,5 +953,6 @@ RUN_TESTS("life", timer_steps_once_an_expiry_however_late, timer_leaves_alone_wh
           key_that_another_daemon_made_arrives_wrapped, flood_of_bogus_frames_cannot_hide_a_step,
           frames_of_a_dead_step_are_too_old_where_that_can_be_told,
           sender_that_starts_again_is_wrong_key_unless_the_root_is_retained,
-          everybody_followed_is_told_once_for_each_change, stalled_stream_is_told_once_and_so_is_its_recovery,
-          stream_that_comes_and_goes_is_told_at_most_once_a_second, streams_of_one_participant_fare_apart)
+          each_step_that_died_is_told_by_its_own_number, everybody_followed_is_told_once_for_each_change,
+          stalled_stream_is_told_once_and_so_is_its_recovery, stream_that_comes_and_goes_is_told_at_most_once_a_second,
+          streams_of_one_participant_fare_apart)
