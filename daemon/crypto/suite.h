@@ -69,8 +69,7 @@ DEFINE_CLEANUP(SuiteCipher, suite_cipher_free)
 /* Another key of the same suite; below a microsecond. */
 int suite_cipher_rekey(SuiteCipher *cipher, const uint8_t *key);
 
-/* Encrypts all pieces as one text; `ret_tag` gets suite->tag_len bytes. 0; -EINVAL longer than SUITE_TEXT_MAX; -errno.
- */
+/* Encrypts all pieces as one text; `ret_tag` gets suite->tag_len bytes. 0; -EINVAL more than SUITE_TEXT_MAX; -EIO. */
 int suite_seal(SuiteCipher *cipher, const SuiteFrame *frame, uint8_t *ret_tag);
 /* As suite_seal(); `tag`: suite->tag_len bytes, compared in constant time. An encrypt-then-MAC suite decrypts nothing
  * before the tag fits. GCM has written unverified bytes on SUITE_FORGED: outputs have to be private memory.

@@ -54,7 +54,7 @@ bool sframe_ratchet_bits_valid(unsigned ratchet_bits);
 int sframe_sender_kid(uint64_t generation, uint64_t step, unsigned ratchet_bits, uint64_t *ret_kid);
 uint64_t sframe_sender_generation(uint64_t kid, unsigned ratchet_bits);
 /* The step of a frame, for a receiver that follows the sender and is at `step`: the one that fits the KID among the
- * 2^ratchet_bits from `step - n_behind` (or 0) on. */
+ * 2^ratchet_bits from `step - n_behind` (or 0) on. Only authentication tells whether it is. */
 uint64_t sframe_sender_step(uint64_t kid, unsigned ratchet_bits, uint64_t step, uint64_t n_behind);
 
 /* ---- MLS ---- */

@@ -69,8 +69,10 @@ tests_unit_test_dave_frames_SOURCES = tests/unit/test-dave-frames.c tests/unit/v
 tests_unit_test_dave_frames_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(JANSSON_CFLAGS)
 tests_unit_test_dave_frames_LDADD = libclient/libcodec.la libkeyplane.la $(CHECK_LIBS) $(JANSSON_LIBS)
 
+# Bound at once as the daemon is, with sanitizers too: binding at a first call saves registers to the stack.
 tests_unit_test_dave_schedule_SOURCES = tests/unit/test-dave-schedule.c tests/unit/vector-file.h tests/unit/outside-arena.h
 tests_unit_test_dave_schedule_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_test_dave_schedule_LDFLAGS = $(AM_LDFLAGS) -Wl,-z,now
 tests_unit_test_dave_schedule_LDADD = libkeyplane.la $(CHECK_LIBS) $(JANSSON_LIBS)
 
 tests_unit_test_sframe_SOURCES = tests/unit/test-sframe.c tests/unit/vector-file.h
@@ -79,6 +81,7 @@ tests_unit_test_sframe_LDADD = libkeyplane.la $(CHECK_LIBS) $(JANSSON_LIBS)
 
 tests_unit_test_sframe_schedule_SOURCES = tests/unit/test-sframe-schedule.c tests/unit/vector-file.h tests/unit/outside-arena.h
 tests_unit_test_sframe_schedule_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_test_sframe_schedule_LDFLAGS = $(AM_LDFLAGS) -Wl,-z,now
 tests_unit_test_sframe_schedule_LDADD = libkeyplane.la $(CHECK_LIBS) $(JANSSON_LIBS)
 endif
 EXTRA_DIST += tests/vectors/livekit.json tests/vectors/realtimekit.json tests/vectors/jitsi.json \
