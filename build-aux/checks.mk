@@ -27,6 +27,11 @@ TESTS += tests/docs/test-rotation-example.sh
 AM_DISTCHECK_CONFIGURE_FLAGS = --with-systemdsystemunitdir=$$dc_install_base/lib/systemd/system \
 	--with-systemduserunitdir=$$dc_install_base/lib/systemd/user
 
+# What takes minutes: twenty simulated days.
+check-long: $(check_PROGRAMS)
+	$(AM_TESTS_ENVIRONMENT) $(srcdir)/tests/sim/call-day-long.sh
+.PHONY: check-long
+
 # For build-aux/run-checks, which picks suites by name.
 print-tests:
 	@printf '%s\n' $(TESTS)

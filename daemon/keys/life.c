@@ -269,6 +269,14 @@ static void supersede_received(Session *session, Participant *participant, uint6
         }
 }
 
+/* A key that is sent under dies of its age, and nobody was asked for another in time: the machine slept. */
+static void ask_late(Session *session, uint32_t id, uint32_t index, KeyLife *life) {
+        if (session_active(session, id) != index || life->asked_age || life->superseded_usec > 0)
+                return;
+        life->asked_age = true;
+        rotate_key(session, id, SESSION_REASON_AGE, NULL);
+}
+
 /* The whole key dies: its time is over, or somebody guesses at it. */
 static bool attend_death(Session *session, Participant *participant, uint32_t index, uint64_t now_usec) {
         KeySlot *slot = &participant->slots[index];
@@ -281,6 +289,8 @@ static bool attend_death(Session *session, Participant *participant, uint32_t in
                 session_attend_at(session, participant, dies);
                 return false;
         }
+        if (participant->local)
+                ask_late(session, participant->id, index, &slot->life);
         wiped(session, participant->id, index, slot->current->step, guessed ? SESSION_REASON_FORGERIES : 0);
         if (guessed)
                 session_post(session, &(SessionEvent){ .type = SESSION_EVENT_ROTATION_REQUESTED,
@@ -338,6 +348,7 @@ static void attend_shared(Session *session, uint64_t now_usec) {
                         session_attend_at(session, NULL, dies);
                         continue;
                 }
+                ask_late(session, SESSION_SHARED, index, &key->life);
                 wiped(session, SESSION_SHARED, index, key->step, 0);
                 for (size_t i = 0; i < session->n_participants; i++)
                         if (session->participants[i] && session->participants[i]->local)

@@ -207,9 +207,11 @@ static void begin_life(Session *session, Participant *participant, uint32_t inde
                        uint64_t generation) {
         KeySlot *slot = &participant->slots[index];
 
-        if (slot->current->id == generation)
+        if (slot->current->id == generation) {
                 life_start(session, &slot->life, origin);
-        else
+                if (participant->good_index == index)
+                        participant->good_index = SESSION_ACTIVE; /* that was another key */
+        } else
                 slot->life.superseded_usec = 0;
         session_mark(session, participant);
 }

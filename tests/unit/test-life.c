@@ -169,6 +169,17 @@ static SessionKeyInfo key_info(Side *side, uint32_t index) {
         return info;
 }
 
+static void generate(Call *call, Side *side, uint32_t index) {
+        Waited waited = { false };
+        Schedule schedule;
+
+        preset_schedule(preset_find("element-call"), &schedule);
+        ck_assert_int_eq(session_generate(side->session, side->participant, index, &schedule, waited_done, &waited), 0);
+        await(call->plane, &waited);
+        ck_assert_int_eq(waited.result, 0);
+        settle(call);
+}
+
 /* ---- the ratchet policy ---- */
 
 START_TEST(timer_steps_once_an_expiry_however_late) {
@@ -347,6 +358,29 @@ START_TEST(key_is_refused_and_wiped_at_its_maximum_age) {
 }
 END_TEST
 
+START_TEST(sender_that_slept_past_its_key_gets_another) {
+        SessionConfig config = config_default();
+        Frame sealed;
+        Call call;
+
+        config.maximum_age_usec = 100 * USEC_PER_SEC;
+        call_start(&call, &config);
+        give_both(&call, 0, "imported");
+        pass(&call, 3600 * USEC_PER_SEC);
+        ck_assert_int_eq(last_event(&call.sender, SESSION_EVENT_ROTATION_REQUESTED)->reason, SESSION_REASON_AGE);
+        ck_assert_uint_eq(count_events(&call.sender, SESSION_EVENT_WIPED), 1);
+        call_end(&call);
+
+        call_start(&call, &config);
+        generate(&call, &call.sender, 0);
+        pass(&call, 3600 * USEC_PER_SEC);
+        ck_assert_uint_eq(last_event(&call.sender, SESSION_EVENT_INSTALLED)->index, 1);
+        pass(&call, config.activate_after_usec);
+        ck_assert_int_eq(seal_typed(&call, call.sender.audio, 0, &sealed).verdict, FRAMEKEY_OK);
+        call_end(&call);
+}
+END_TEST
+
 START_TEST(key_somebody_guesses_at_is_given_up) {
         SessionConfig config = config_default();
         Frame sealed;
@@ -413,6 +447,24 @@ START_TEST(frames_under_a_superseded_key_are_too_old) {
         settle(&call);
         pass(&call, config.grace_usec);
         ck_assert_int_eq(open_now(&call, &late).verdict, FRAMEKEY_VERDICT_TOO_OLD);
+        call_end(&call);
+}
+END_TEST
+
+START_TEST(key_that_nobody_has_used_yet_supersedes_none) {
+        SessionConfig config = config_default();
+        Call call;
+
+        call_start(&call, &config);
+        give_both(&call, 1, "first");
+        ck_assert_int_eq(send_one(&call).verdict, FRAMEKEY_OK);
+        give_both(&call, 0, "second");
+        /* The ring has come round: the newest key lies where the last good frame's was. */
+        give(&call, &call.receiver, 1, "third");
+        pass(&call, 10 * config.grace_usec);
+        ck_assert_uint_eq(session_n_keys(call.receiver.session), 2);
+        ck_assert_int_eq(session_activate(call.sender.session, call.sender.participant, 0, NULL), 0);
+        ck_assert_int_eq(send_one(&call).verdict, FRAMEKEY_OK);
         call_end(&call);
 }
 END_TEST
@@ -545,17 +597,6 @@ START_TEST(new_key_wants_a_key_frame_and_a_step_does_not) {
 END_TEST
 
 /* ---- rotation ---- */
-
-static void generate(Call *call, Side *side, uint32_t index) {
-        Waited waited = { false };
-        Schedule schedule;
-
-        preset_schedule(preset_find("element-call"), &schedule);
-        ck_assert_int_eq(session_generate(side->session, side->participant, index, &schedule, waited_done, &waited), 0);
-        await(call->plane, &waited);
-        ck_assert_int_eq(waited.result, 0);
-        settle(call);
-}
 
 static SessionRotation rotate(Call *call, Side *side) {
         SessionRotation rotation;
@@ -944,7 +985,8 @@ RUN_TESTS("life", timer_steps_once_an_expiry_however_late, timer_leaves_alone_wh
           timer_asks_where_a_peer_could_not_follow, sender_steps_after_so_many_frames_or_bytes,
           policy_can_be_changed_while_it_runs, use_limit_asks_then_steps_then_refuses,
           key_is_refused_and_wiped_at_its_maximum_age, key_somebody_guesses_at_is_given_up,
-          next_key_is_used_after_its_delay_and_the_old_one_dies, frames_under_a_superseded_key_are_too_old,
+          sender_that_slept_past_its_key_gets_another, next_key_is_used_after_its_delay_and_the_old_one_dies,
+          frames_under_a_superseded_key_are_too_old, key_that_nobody_has_used_yet_supersedes_none,
           superseded_key_lives_while_it_is_used_but_not_for_ever, streams_change_their_key_at_their_next_key_frame,
           change_planned_while_another_is_under_way_is_made_too, change_that_is_due_does_not_wait_for_the_main_thread,
           new_key_wants_a_key_frame_and_a_step_does_not, rotation_of_a_key_made_here_is_announced_before_it_is_used,
