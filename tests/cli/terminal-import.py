@@ -9,6 +9,7 @@ import fcntl
 import os
 import pty
 import select
+import signal
 import sys
 import termios
 
@@ -33,6 +34,7 @@ master, slave = pty.openpty()
 pid = os.fork()
 if pid == 0:
     os.setsid()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # whoever starts the tests may ignore it
     fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
     for fd in (0, 1, 2):
         os.dup2(slave, fd)
