@@ -7,6 +7,7 @@
 
 #include "channel/ring-internal.h"
 #include "framekey-abi.h"
+#include "sanitizers.h"
 #include "util/util.h"
 
 #include <check.h>
@@ -17,23 +18,6 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-
-/* gcc defines the macros, clang the features. */
-#if defined(__has_feature)
-#define SANITIZER(feature) __has_feature(feature)
-#else
-#define SANITIZER(feature) 0
-#endif
-#if defined(__SANITIZE_THREAD__) || SANITIZER(thread_sanitizer)
-#define UNDER_TSAN 1
-#else
-#define UNDER_TSAN 0
-#endif
-#if defined(__SANITIZE_ADDRESS__) || SANITIZER(address_sanitizer)
-#define UNDER_ASAN 1
-#else
-#define UNDER_ASAN 0
-#endif
 
 /* What the daemon side does to a byte. */
 #define TURNED(byte)    ((uint8_t)((byte) ^ 0x5a))

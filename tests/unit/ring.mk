@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # The ring: an honest raw client, hostile ones, and two threads at once.
-EXTRA_DIST += tests/unit/ring-fixture.h
+EXTRA_DIST += tests/unit/ring-fixture.h tests/unit/sanitizers.h
 if HAVE_CHECK
 ring_unit_tests = \
 	tests/unit/test-ring \
