@@ -324,8 +324,8 @@ static bool is_blank(const char *text, size_t length) {
 }
 
 static int work_off(Filter *filter, Input *input) {
-        const char *text;
-        size_t length;
+        const char *text = NULL;
+        size_t length = 0;
         int r;
 
         while ((r = input_line(filter, input, &text, &length)) > 0) {
