@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Layers util and crypto of the key plane. clock.c and entropy.c are objects that the hooked test daemon replaces.
+# Layers util and crypto of the key plane. clock.c, counter.c and entropy.c are objects that the hooked test daemon replaces.
 libkeyplane_la_SOURCES += \
 	daemon/util/clock.c \
 	daemon/util/clock.h \
+	daemon/util/counter.c \
+	daemon/util/counter.h \
 	daemon/util/entropy.c \
 	daemon/util/entropy.h \
 	daemon/crypto/aead.c \

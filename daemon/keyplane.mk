@@ -16,7 +16,10 @@ libkeyplane_la_SOURCES = \
 	daemon/keys/derive.c \
 	daemon/keys/deriver.c daemon/keys/deriver.h \
 	daemon/keys/frame.c daemon/keys/frame.h daemon/keys/frame-internal.h \
+	daemon/keys/frame-dave.c \
+	daemon/keys/frame-sframe.c \
 	daemon/keys/frame-trailer.c \
+	daemon/keys/ledger.c daemon/keys/ledger.h \
 	daemon/keys/life.c \
 	daemon/keys/plane.c daemon/keys/plane.h daemon/keys/plane-internal.h \
 	daemon/keys/preset.c daemon/keys/preset.h \
@@ -24,6 +27,7 @@ libkeyplane_la_SOURCES = \
 	daemon/keys/sender.c \
 	daemon/keys/stream.c \
 	daemon/keys/replay.c daemon/keys/replay.h \
+	daemon/keys/seen.c daemon/keys/seen.h \
 	daemon/keys/schedule.c daemon/keys/schedule.h \
 	daemon/keys/selftest.c daemon/keys/selftest.h \
 	daemon/keys/session.c daemon/keys/session.h daemon/keys/session-internal.h \

@@ -56,6 +56,9 @@ static const char help_text[] =
         "      --address=ADDRESS   serve the bus at this D-Bus address\n"
         "      --config=FILE       read this file instead of framekeyd.conf and its drop-ins\n"
         "      --check-config      say what the configuration is, and what is wrong with it, and exit\n"
+        "      --runtime-directory=DIR, --state-directory=DIR\n"
+        "                          where counters of SFrame and DAVE keys are kept over a restart (default:\n"
+        "                          what systemd says, with --user what XDG says, else nowhere)\n"
         "      --no-secretmem      keep keys in locked memory instead of memfd_secret(2), which root\n"
         "                          can read; lets the machine hibernate\n"
         "      --arena-size=SIZE   memory for secrets, with suffix K or M (default: 4M, or what\n"
@@ -138,6 +141,8 @@ enum {
         OPTION_ADDRESS,
         OPTION_CONFIG,
         OPTION_CHECK_CONFIG,
+        OPTION_RUNTIME_DIRECTORY,
+        OPTION_STATE_DIRECTORY,
         OPTION_NO_SECRETMEM,
         OPTION_ARENA_SIZE,
         OPTION_THREADS,
@@ -165,6 +170,12 @@ static int parse_option(int option, const char *value, Arguments *arguments) {
                 return 0;
         case OPTION_CHECK_CONFIG:
                 arguments->check_config = true;
+                return 0;
+        case OPTION_RUNTIME_DIRECTORY:
+                arguments->daemon.runtime_directory = value;
+                return 0;
+        case OPTION_STATE_DIRECTORY:
+                arguments->daemon.state_directory = value;
                 return 0;
         case OPTION_NO_SECRETMEM:
                 arguments->protection = ARENA_PROTECTION_LOCKED;
@@ -200,6 +211,8 @@ static int parse_arguments(int argc, char *argv[], Arguments *arguments) {
                 { "address", required_argument, NULL, OPTION_ADDRESS },
                 { "config", required_argument, NULL, OPTION_CONFIG },
                 { "check-config", no_argument, NULL, OPTION_CHECK_CONFIG },
+                { "runtime-directory", required_argument, NULL, OPTION_RUNTIME_DIRECTORY },
+                { "state-directory", required_argument, NULL, OPTION_STATE_DIRECTORY },
                 { "no-secretmem", no_argument, NULL, OPTION_NO_SECRETMEM },
                 { "arena-size", required_argument, NULL, OPTION_ARENA_SIZE },
                 { "threads", required_argument, NULL, OPTION_THREADS },

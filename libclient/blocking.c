@@ -62,7 +62,7 @@ static size_t fill(framekey_channel *channel, const Exchange *x, const ClearFram
                 memcpy(in, x->frame->metadata, x->frame->metadata_len);
         in += x->frame->metadata_len;
         len = payload_write(payload, clear, in);
-        if (x->tail_len > 0)
+        if (x->tail_len > 0) /* a packet, which has no ranges */
                 memcpy(in + len, x->tail, x->tail_len);
         return len + x->tail_len;
 }

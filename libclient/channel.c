@@ -229,6 +229,9 @@ size_t framekey_sealed_max(framekey_channel *channel, uint32_t stream, size_t le
          * most (start codes), the rest by half (escapes). */
         if (row.format == FRAMEKEY_FORMAT_LIVEKIT && row.media == FRAMEKEY_MEDIA_VIDEO)
                 sealed = PAYLOAD_OUT_MAX(sealed);
+        /* Under DAVE it is start codes alone. */
+        if (row.format == FRAMEKEY_FORMAT_DAVE && row.media == FRAMEKEY_MEDIA_VIDEO)
+                sealed += length / 3;
         return sealed;
 }
 
@@ -292,7 +295,8 @@ void channel_push(framekey_channel *channel, uint32_t slot, const struct frameke
                 .frame_len = note ? 0 : (uint32_t)in_len,
                 .clear_len = note ? 0 : (uint32_t)payload->clear_len,
                 .metadata_len = note ? 0 : (uint16_t)frame->metadata_len,
-                .flags = note ? FRAMEKEY_ABI_NOTE : flags,
+                .n_ranges = note ? 0 : (uint16_t)payload->ranges.n_ranges,
+                .flags = note ? FRAMEKEY_ABI_NOTE : flags | (payload->ranges.scan ? FRAMEKEY_ABI_START_CODES : 0),
                 .frame_type = frame->frame_type,
                 .note = (uint8_t)payload->verdict,
                 .ssrc = frame->ssrc,
@@ -338,9 +342,13 @@ void channel_result(const framekey_channel *channel, uint32_t slot, bool keep, s
         };
 }
 
-static bool may_grow(const struct framekey_abi_stream *row) {
-        return row->format == FRAMEKEY_FORMAT_LIVEKIT && row->media == FRAMEKEY_MEDIA_VIDEO &&
-               row->direction == FRAMEKEY_ENCRYPT;
+/* Bytes that a frame may take more in its slot before the daemon has it. */
+static uint64_t growth(const struct framekey_abi_stream *row) {
+        if (row->direction != FRAMEKEY_ENCRYPT || row->media != FRAMEKEY_MEDIA_VIDEO)
+                return 0;
+        if (row->format == FRAMEKEY_FORMAT_DAVE)
+                return START_CODE_ROOM + DAVE_RANGES_LIMIT * PAYLOAD_RANGE_SIZE;
+        return row->format == FRAMEKEY_FORMAT_LIVEKIT ? START_CODE_ROOM : 0;
 }
 
 static int reserve_locked(framekey_channel *channel, const struct framekey_frame *frame, size_t length,
@@ -366,7 +374,7 @@ static int reserve_locked(framekey_channel *channel, const struct framekey_frame
 
         need = (uint64_t)frame->metadata_len + length;
         if (row.direction == FRAMEKEY_ENCRYPT)
-                need += row.overhead + (may_grow(&row) ? START_CODE_ROOM : 0);
+                need += row.overhead + growth(&row);
         r = slots_take(&channel->slots, need, ret_slot);
         if (r < 0)
                 return r;

@@ -108,14 +108,15 @@ enum framekey_verdict {
         FRAMEKEY_VERDICT_REFUSED = 12,        /**< no such stream, wrong direction, or bad descriptor */
         FRAMEKEY_VERDICT_LOCKED = 13,         /**< an admin locked the service */
         FRAMEKEY_VERDICT_TOO_LONG = 14,       /**< over FRAMEKEY_FRAME_MAX or no slot of that size */
-        FRAMEKEY_VERDICT_MAX = 15,
+        FRAMEKEY_VERDICT_UNENCRYPTED = 15,    /**< not encrypted, and passed by the owner's permission; delivered */
+        FRAMEKEY_VERDICT_MAX = 16,
 };
 
 /** Name of a verdict ("forged"), as printed by the tools and used on the bus; "?" if unknown. Static. */
 const char *framekey_verdict_name(int verdict);
 /** One sentence that says what a verdict means and what to do; also takes negative errno values. Static. */
 const char *framekey_verdict_text(int verdict);
-/** Whether output was delivered: true for FRAMEKEY_OK, _EMPTY and _SERVER_INJECTED. */
+/** Whether output was delivered: true for FRAMEKEY_OK, _EMPTY, _SERVER_INJECTED and _UNENCRYPTED. */
 int framekey_verdict_delivers(int verdict);
 
 /** Names as used on the bus ("vp8", "audio", "livekit", "encrypt"); NULL or 0 if unknown. Static.

@@ -70,6 +70,7 @@ static const struct name_row verdicts[] = {
         { FRAMEKEY_VERDICT_REFUSED, "refused" },
         { FRAMEKEY_VERDICT_LOCKED, "locked" },
         { FRAMEKEY_VERDICT_TOO_LONG, "too-long" },
+        { FRAMEKEY_VERDICT_UNENCRYPTED, "unencrypted" },
 };
 
 static const struct text_row texts[] = {
@@ -107,6 +108,9 @@ static const struct text_row texts[] = {
         { FRAMEKEY_VERDICT_TOO_LONG,
           "This frame is over 1 MiB or no slot of the channel can hold it: open the channel with larger slots, or "
           "make smaller frames." },
+        { FRAMEKEY_VERDICT_UNENCRYPTED,
+          "This frame is not encrypted and passed because the session's owner permits it for now: decode it, but show "
+          "it as not encrypted." },
         /* Errors of ours, as far as these calls return them. */
         { -EPIPE, "The channel was closed by its owner, an administrator or the end of the session: open a new one." },
         { -EPROTO,
@@ -162,7 +166,7 @@ const char *framekey_verdict_text(int verdict) {
 
 int framekey_verdict_delivers(int verdict) {
         return verdict == FRAMEKEY_OK || verdict == FRAMEKEY_VERDICT_EMPTY ||
-               verdict == FRAMEKEY_VERDICT_SERVER_INJECTED;
+               verdict == FRAMEKEY_VERDICT_SERVER_INJECTED || verdict == FRAMEKEY_VERDICT_UNENCRYPTED;
 }
 
 const char *framekey_codec_name(enum framekey_codec codec) {

@@ -14,6 +14,12 @@ void payload_plan(const ClearFrame *frame, Payload *ret) {
                 ret->verdict = FRAMEKEY_VERDICT_TOO_LONG;
         if (ret->verdict != 0)
                 return;
+        if (frame->format == FRAMEKEY_FORMAT_DAVE && frame->direction == FRAMEKEY_ENCRYPT) {
+                ret->ranged = true;
+                dave_ranges_plan(frame->codec, frame->bytes, frame->len, &ret->ranges);
+                ret->in_max = PAYLOAD_HEAD_LEN(ret) + ret->ranges.room;
+                return;
+        }
 
         ret->frame_clear = plan.clear_len;
         ret->clear_len = plan.clear_len;
@@ -30,12 +36,28 @@ void payload_plan(const ClearFrame *frame, Payload *ret) {
         ret->in_max += ret->n_short;
 }
 
+static size_t write_ranged(const Payload *payload, const ClearFrame *frame, uint8_t *ret) {
+        uint8_t *at = ret + PAYLOAD_HEAD_LEN(payload);
+        const uint8_t *from = frame->bytes;
+        size_t len;
+
+        if (ret == from) { /* makes way for the ranges */
+                memmove(at, from, frame->len);
+                from = at;
+        }
+        len = dave_ranges_write(&payload->ranges, frame->codec, from, frame->len, at);
+        memcpy(ret, payload->ranges.ranges, PAYLOAD_HEAD_LEN(payload));
+        return len;
+}
+
 size_t payload_write(const Payload *payload, const ClearFrame *frame, uint8_t *ret) {
         const uint8_t *rest = frame->bytes + payload->frame_clear;
         size_t rest_len = frame->len - payload->frame_clear;
 
         if (frame->len == 0)
                 return 0;
+        if (payload->ranged)
+                return write_ranged(payload, frame, ret);
         if (payload->unescape) {
                 memmove(ret, frame->bytes, payload->clear_len);
                 return payload->clear_len + escape_remove(ret + payload->clear_len, rest, rest_len);

@@ -18,6 +18,8 @@
 /* IVs fetched with one system call; ENTROPY_MAX bytes are atomic (security 4.1). */
 #define TURN_IVS (ENTROPY_MAX / 12u)
 
+_Static_assert(sizeof(DaveRange) == 8, "as in a payload");
+
 struct Channel {
         Session *session;
         DataThread *thread;
@@ -50,6 +52,7 @@ static const uint8_t *iv_next(IvBatch *batch, uint32_t expected) {
 static void serve_request(Channel *channel, const RingRequest *request, IvBatch *ivs, uint32_t expected, uint64_t now,
                           uint8_t *scratch_out, FrameResult *ret) {
         FrameGrant *grant = request->stream < channel->n_grants ? channel->grants[request->stream] : NULL;
+        DaveRange ranges[RING_RANGES_MAX]; /* a payload's are not aligned */
         FrameRequest frame = {
                 .frame = request->frame,
                 .len = request->frame_len,
@@ -59,16 +62,23 @@ static void serve_request(Channel *channel, const RingRequest *request, IvBatch 
                 .now_usec = now,
                 .ssrc = request->ssrc,
                 .rtp_timestamp = request->rtp_timestamp,
+                .metadata = request->metadata,
+                .metadata_len = request->metadata_len,
+                .ranges = ranges,
+                .n_ranges = request->n_ranges,
+                .start_codes = request->flags & RING_REQUEST_START_CODES,
         };
 
         *ret = (FrameResult){ .verdict = FRAMEKEY_VERDICT_REFUSED };
         if (!grant)
                 return;
+        if (request->n_ranges > 0)
+                memcpy(ranges, request->ranges, request->n_ranges * sizeof(*ranges));
         if (request->flags & RING_REQUEST_NOTE) {
                 frame_note(grant, request->note, now, ret);
                 return;
         }
-        if (frame_grant_direction(grant) == FRAMEKEY_ENCRYPT)
+        if (frame_grant_wants_iv(grant))
                 frame.iv = iv_next(ivs, expected);
         frame_process(grant, &frame, scratch_out, request->out_max, ret);
 }

@@ -2,6 +2,7 @@
 /* Start, event loop and end of the daemon; see daemon.h. */
 #include "control/daemon.h"
 
+#include "control/counters.h"
 #include "control/errors.h"
 #include "control/manager-bus.h"
 #include "control/object-tree.h"
@@ -118,11 +119,17 @@ static int start_event(Daemon *daemon) {
 }
 
 static int start_plane(Daemon *daemon) {
+        const DaemonConfig *config = &daemon->config;
         int r;
 
+        r = counters_open(&daemon->ledger, config->runtime_directory, config->state_directory,
+                          config->bus == DAEMON_BUS_USER, daemon->log);
+        if (r < 0)
+                return r;
         r = plane_new(&daemon->plane);
         if (r < 0)
                 return r;
+        plane_set_ledger(daemon->plane, daemon->ledger);
         r = sd_event_add_io(daemon->event, NULL, plane_event_fd(daemon->plane), EPOLLIN, on_plane, daemon);
         if (r < 0)
                 return r;
@@ -265,6 +272,7 @@ Daemon *daemon_free(Daemon *daemon) {
                 (void)session_object_free(daemon->sessions);
         (void)channel_server_free(daemon->server);
         (void)plane_free(daemon->plane);
+        (void)ledger_close(daemon->ledger);
         sd_bus_flush_close_unref(daemon->bus);
         sd_event_unref(daemon->event);
         (void)quota_free(daemon->quota);

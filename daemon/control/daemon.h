@@ -31,8 +31,10 @@ typedef enum DaemonBus {
 
 typedef struct DaemonConfig {
         DaemonBus bus;
-        const char *address; /* with DAEMON_BUS_ADDRESS; outlives the daemon */
-        unsigned n_threads;  /* data threads */
+        const char *address;           /* with DAEMON_BUS_ADDRESS; outlives the daemon */
+        unsigned n_threads;            /* data threads */
+        const char *runtime_directory; /* see counters.h; outlive the daemon */
+        const char *state_directory;
         uint64_t quotas[QUOTA_MAX];
         ConfigSource source; /* read again at SIGHUP */
         Policy policy;       /* what it says now */
@@ -46,6 +48,7 @@ typedef struct Daemon {
         Quota *quota;
         sd_event *event;
         sd_bus *bus;
+        Ledger *ledger;
         Plane *plane;
         ChannelServer *server;
         CallerCache callers;

@@ -19,6 +19,9 @@ struct Chain {
         uint32_t keep; /* so many steps from there are kept */
         uint32_t n_kept;
         ChainStep *kept; /* those of them that are before `first` */
+        bool named;
+        uint8_t name[LEDGER_NAME_LEN];
+        LedgerEntry *counter;
 };
 
 static void step_wipe(ChainStep *step) {
@@ -61,6 +64,7 @@ Chain *chain_unref(Chain *chain) {
                 step_wipe(&chain->steps[i]);
         for (uint32_t i = 0; i < chain->n_kept; i++)
                 step_wipe(&chain->kept[i]);
+        ledger_release(chain->counter);
         free(chain->kept);
         free(chain->steps);
         free(chain);
@@ -169,24 +173,98 @@ void chain_forget_below(Chain *chain, uint32_t step) {
         chain->n -= dead;
 }
 
+int chain_walk(const Chain *chain, uint32_t step, ScheduleStep **ret) {
+        const Schedule *schedule = &chain->schedule;
+        const ScheduleStep *from = chain->steps[chain->n - 1].secrets;
+        /* Two blocks in turn: a step is derived from the one before. */
+        ScheduleStep *blocks[2] = { arena_alloc(arena_installed(), schedule_step_size(schedule)),
+                                    arena_alloc(arena_installed(), schedule_step_size(schedule)) };
+        int r = blocks[0] && blocks[1] ? 0 : -ENOMEM;
+        unsigned last = 0;
+
+        for (uint32_t k = chain_end(chain); r == 0 && k <= step; k++) {
+                size_t len;
+                const uint8_t *material = schedule_next(schedule, from, &len);
+
+                last = !last;
+                r = schedule_derive(schedule, k, material, len, blocks[last]);
+                from = blocks[last];
+        }
+        arena_release(arena_installed(), blocks[!last]);
+        if (r < 0) {
+                arena_release(arena_installed(), blocks[last]);
+                return r;
+        }
+        *ret = blocks[last];
+        return 0;
+}
+
+void chain_jump(Chain *chain, uint32_t step, ScheduleStep *secrets) {
+        for (uint32_t i = 0; i < chain->n; i++)
+                forget(chain, &chain->steps[i], chain->first + i);
+        chain->steps[0] = (ChainStep){ .secrets = secrets };
+        chain->first = step;
+        chain->n = 1;
+}
+
+void chain_set_name(Chain *chain, const uint8_t name[LEDGER_NAME_LEN]) {
+        memcpy(chain->name, name, sizeof(chain->name));
+        chain->named = true;
+}
+
+bool chain_same_name(const Chain *a, const Chain *b) {
+        return a->named && b->named && memcmp(a->name, b->name, sizeof(a->name)) == 0;
+}
+
+int chain_claim(Chain *chain, Ledger *ledger, bool fresh) {
+        if (chain->counter)
+                return 0;
+        return ledger && chain->named ? ledger_claim(ledger, chain->name, fresh, &chain->counter) : LEDGER_SPENT;
+}
+
+LedgerEntry *chain_counter(const Chain *chain) {
+        return chain->counter;
+}
+
+static int open_suite(ChainHandle *handle, const SuiteInfo *suite, const uint8_t *key, const uint8_t *salt) {
+        if (salt) {
+                handle->salt = arena_alloc(arena_installed(), SUITE_NONCE_LEN);
+                if (!handle->salt)
+                        return -ENOMEM;
+                memcpy(handle->salt, salt, SUITE_NONCE_LEN);
+        }
+        return suite_cipher_new(&handle->cipher, suite, key);
+}
+
+int chain_handle_new(ChainHandle **ret, const Schedule *schedule, const ScheduleStep *secrets) {
+        _cleanup_(chain_handle_unref_p) ChainHandle *handle = calloc(1, sizeof(*handle));
+        int r;
+
+        if (!handle)
+                return -ENOMEM;
+        handle->n_refs = 1;
+        if (schedule->kdf == SCHEDULE_DAVE)
+                r = open_suite(handle, suite_find(SUITE_DAVE), secrets->dave.key, NULL);
+        else if (schedule->kdf == SCHEDULE_SFRAME || schedule->kdf == SCHEDULE_EPOCH)
+                r = open_suite(handle, suite_find(schedule->suite), secrets->sframe.key, secrets->sframe.salt);
+        else
+                r = aead_new(&handle->aead, secrets->key, schedule->key_bits / 8);
+        if (r < 0)
+                return r;
+        *ret = take_ptr(handle);
+        return 0;
+}
+
 int chain_handle(Chain *chain, uint32_t step, ChainHandle **ret) {
         ChainStep *s = find(chain, step);
+        int r;
 
         if (!s)
                 return -ENOENT;
-        if (!s->handle) {
-                ChainHandle *handle = calloc(1, sizeof(*handle));
-                int r;
-
-                if (!handle)
-                        return -ENOMEM;
-                r = aead_new(&handle->aead, s->secrets->key, chain->schedule.key_bits / 8);
-                if (r < 0) {
-                        free(handle);
+        if (!s->handle) { /* this reference is the chain's own */
+                r = chain_handle_new(&s->handle, &chain->schedule, s->secrets);
+                if (r < 0)
                         return r;
-                }
-                handle->n_refs = 1; /* the chain's own */
-                s->handle = handle;
         }
         s->handle->n_refs++;
         *ret = s->handle;
@@ -197,6 +275,8 @@ ChainHandle *chain_handle_unref(ChainHandle *handle) {
         if (!handle || --handle->n_refs > 0)
                 return NULL;
         aead_free(handle->aead);
+        suite_cipher_free(handle->cipher);
+        arena_release(arena_installed(), handle->salt);
         free(handle);
         return NULL;
 }

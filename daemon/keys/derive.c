@@ -52,6 +52,7 @@ static SessionJob *job_free(SessionJob *job) {
         if (!job)
                 return NULL;
         arena_release(arena_installed(), job->derive.result);
+        arena_release(arena_installed(), job->derive.first);
         arena_release(arena_installed(), job->ready);
         secret_free(job->derive.material);
         free(job);
@@ -69,17 +70,39 @@ static void job_finish(SessionJob *job, int result, uint64_t generation, uint32_
                 done(session, result, generation, step, userdata);
 }
 
+/* Names a key that counts by its first step, which everybody derives who has it. A wrapped key comes without its first
+ * step, and is for receiving only. */
+static int name_chain(SessionJob *job, Chain *chain) {
+        const Ledger *ledger = plane_ledger(job->session->plane);
+        const ScheduleStep *first = job->derive.first ? job->derive.first : chain_at(chain, job->step);
+        uint8_t name[LEDGER_NAME_LEN];
+        int r;
+
+        /* Of an MLS epoch each member's own key is named, when it is made. */
+        if (!ledger || !frame_counts(job->session->config.format) || job->schedule.kdf == SCHEDULE_EPOCH)
+                return 0;
+        r = ledger_name(ledger, first->key, schedule_key_len(&job->schedule), name);
+        if (r == 0)
+                chain_set_name(chain, name);
+        return r;
+}
+
 static void import_done(SessionJob *job) {
         _cleanup_(chain_unref_p) Chain *chain = NULL;
         Session *session = job->session;
         uint64_t generation = 0;
         uint32_t step = job->step;
         int r = job->derive.error;
+        bool wrapped;
 
         if (r == 0)
                 r = chain_new(&chain, &job->schedule, step, job->ready ? job->ready : job->derive.result);
         if (r == 0) {
+                wrapped = job->ready;
                 job->derive.result = job->ready = NULL; /* one of them was taken over, the other is NULL */
+                r = wrapped ? 0 : name_chain(job, chain);
+        }
+        if (r == 0) {
                 if (session->config.retain_root)
                         chain_keep_first(chain, session->config.ratchet_window + 1);
                 session_lock(session);
@@ -106,6 +129,8 @@ static int job_append(SessionJob *job) {
 /* Sends the job to derive the chain's next step, or one that it has to know again. */
 static int job_derive_next(SessionJob *job, DeriverClass class) {
         const ScheduleStep *before = job->fills_in ? chain_before_missing(job->chain, &job->step) : NULL;
+        const uint8_t *material;
+        size_t material_len;
         int r;
 
         if (!before) {
@@ -114,9 +139,11 @@ static int job_derive_next(SessionJob *job, DeriverClass class) {
                 before = chain_at(job->chain, job->step - 1);
         }
         job->derive.material = secret_free(job->derive.material);
-        r = secret_new_copy(&job->derive.material, before->next, SCHEDULE_MATERIAL_LEN);
+        material = schedule_next(&job->schedule, before, &material_len);
+        r = secret_new_copy(&job->derive.material, material, material_len);
         if (r < 0)
                 return r;
+        job->derive.first_step = job->step;
         job->derive.n_steps = 1;
         deriver_submit(plane_deriver(job->session->plane), &job->derive, class);
         return 0;
@@ -212,6 +239,19 @@ static void job_submit(SessionJob *job, DeriverClass class) {
         deriver_submit(plane_deriver(job->session->plane), &job->derive, class);
 }
 
+/* Whether keys of this schedule are keys of this format. */
+static bool fits(enum framekey_format format, const Schedule *schedule) {
+        switch (schedule->kdf) {
+        case SCHEDULE_SFRAME:
+        case SCHEDULE_EPOCH:
+                return format == FRAMEKEY_FORMAT_SFRAME;
+        case SCHEDULE_DAVE:
+                return format == FRAMEKEY_FORMAT_DAVE;
+        default:
+                return !frame_counts(format);
+        }
+}
+
 int derive_import(Session *session, uint32_t participant, uint32_t index, Secret *secret, const Schedule *schedule,
                   uint32_t step, SessionOrigin origin, SessionDone done, void *userdata) {
         _cleanup_(secret_free_p) Secret *material = secret;
@@ -224,13 +264,19 @@ int derive_import(Session *session, uint32_t participant, uint32_t index, Secret
                 return SESSION_WRONG_MODE;
         if (participant != SESSION_SHARED && !session_find(session, participant))
                 return SESSION_NO_PARTICIPANT;
-        if (schedule_check(schedule) || step > SESSION_STEP_MAX ||
-            iterations * ((uint64_t)step + 1) > IMPORT_ITERATIONS_MAX)
+        /* A sender's generation follows from its count of frames. */
+        if (schedule->kdf == SCHEDULE_DAVE && step > 0 && session_find(session, participant)->local)
+                return -EINVAL;
+        if (schedule_check(schedule) || !fits(session->config.format, schedule) || step > SESSION_STEP_MAX ||
+            (step > 0 && !schedule_steps(schedule)) || iterations * ((uint64_t)step + 1) > IMPORT_ITERATIONS_MAX)
                 return -EINVAL;
 
         job = job_new(session, JOB_IMPORT, participant, index, schedule);
         if (!job)
                 return -ENOMEM;
+        if (job->schedule.kid == SCHEDULE_KID_BY_INDEX)
+                job->schedule.kid = (uint64_t)index << schedule->ratchet_bits;
+        job->derive.keep_first = frame_counts(session->config.format); /* for its name */
         job->derive.material = take_ptr(material);
         job->derive.n_steps = step + 1;
         job->step = step;
@@ -246,12 +292,25 @@ int session_import(Session *session, uint32_t participant, uint32_t index, Secre
         return derive_import(session, participant, index, secret, schedule, step, SESSION_IMPORTED, done, userdata);
 }
 
+size_t derive_secret_len(const Schedule *schedule) {
+        switch (schedule->kdf) {
+        case SCHEDULE_SFRAME:
+                return MIN_OF(schedule_key_len(schedule), SFRAME_BASE_KEY_MAX);
+        case SCHEDULE_EPOCH: /* as MLS exports it */
+                return schedule_key_len(schedule);
+        case SCHEDULE_DAVE:
+                return DAVE_BASE_LEN;
+        default:
+                return SCHEDULE_MATERIAL_LEN;
+        }
+}
+
 int session_generate(Session *session, uint32_t participant, uint32_t index, const Schedule *schedule, SessionDone done,
                      void *userdata) {
         Secret *secret;
         int r;
 
-        r = secret_new_random(&secret, SCHEDULE_MATERIAL_LEN);
+        r = secret_new_random(&secret, derive_secret_len(schedule));
         if (r < 0)
                 return r;
         return derive_import(session, participant, index, secret, schedule, 0, SESSION_GENERATED, done, userdata);
@@ -285,6 +344,8 @@ int session_ratchet(Session *session, uint32_t participant, uint32_t index, Sess
         if (index == SESSION_ACTIVE)
                 index = session_active(session, participant);
         r = session_position(session, participant, index, &chain, &step);
+        if (r == 0 && !schedule_steps_at_will(chain_schedule(chain)))
+                r = -EOPNOTSUPP;
         if (r == 0)
                 chain_ref(chain);
         session_unlock(session);
@@ -359,6 +420,8 @@ void session_look_ahead(Session *session, uint32_t index, Chain *chain) {
         SessionJob *job;
         bool fills_in;
 
+        if (!schedule_steps(chain_schedule(chain)))
+                return;
         if (!chain_spread(session, index, chain, &low, &high))
                 return;
         if (chain_end(chain) - low >= CHAIN_STEPS_MAX) {

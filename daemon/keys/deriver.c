@@ -60,28 +60,34 @@ static void finish(Deriver *deriver, DeriveJob *job) {
         (void)eventfd_write(deriver->event_fd, 1);
 }
 
+static bool is_unwanted(const DeriveJob *job, const atomic_bool *stopping) {
+        return atomic_load_explicit(stopping, memory_order_relaxed) ||
+               atomic_load_explicit(&job->cancelled, memory_order_relaxed);
+}
+
 static int derive(DeriveJob *job, const atomic_bool *stopping) {
-        const void *material = job->material ? job->material->bytes : NULL;
+        const uint8_t *material = job->material ? job->material->bytes : NULL;
         size_t material_len = job->material ? job->material->len : 0;
         ScheduleStep *from = NULL, *to;
         int r = 0;
 
         for (uint32_t i = 0; i < job->n_steps && r == 0; i++) {
-                if (atomic_load_explicit(stopping, memory_order_relaxed) ||
-                    atomic_load_explicit(&job->cancelled, memory_order_relaxed)) {
+                if (is_unwanted(job, stopping)) {
                         r = -ECANCELED;
                         break;
                 }
-                to = arena_alloc(arena_installed(), sizeof(*to));
+                to = arena_alloc(arena_installed(), schedule_step_size(job->schedule));
                 if (!to) {
                         r = -ENOMEM;
                         break;
                 }
-                r = schedule_derive(job->schedule, material, material_len, to);
-                arena_release(arena_installed(), from);
+                r = schedule_derive(job->schedule, job->first_step + i, material, material_len, to);
+                if (i == 1 && job->keep_first)
+                        job->first = from;
+                else
+                        arena_release(arena_installed(), from);
                 from = to;
-                material = to->next;
-                material_len = sizeof(to->next);
+                material = schedule_next(job->schedule, to, &material_len);
         }
         if (r < 0) {
                 arena_release(arena_installed(), from);

@@ -28,6 +28,9 @@ struct DeriveJob {
         const Schedule *schedule;     /* lives as long as the job */
         Secret *material;             /* where to start, NULL if n_steps is 0; wiped by whoever frees the job */
         uint32_t n_steps;             /* how many steps to derive; 0: only come back through done */
+        uint32_t first_step;          /* number of the first of them */
+        bool keep_first;              /* if there are several */
+        ScheduleStep *first;          /* ... then it is here, arena block */
         ScheduleStep *result;         /* the last of them, arena block; NULL if n_steps is 0 or on error */
         int error;                    /* 0; -ENOMEM; -ECANCELED */
         atomic_bool cancelled;        /* nobody waits for it any more: stop after the step in hand */

@@ -5,79 +5,25 @@
 #include "keys/frame-internal.h"
 #include "keys/plane-internal.h"
 
-/* Estimated CPU time of trying one key on a frame: key set-up, and GCM at 2 bytes a nanosecond. */
-#define TRIAL_NSEC(len) (UINT64_C(1000) + (len) / 2)
-/* A sender's bogus frames may cost 5 % of one core, 1 s of it saved up. */
-static const BudgetLimit trial_limit_sender = { .slowdown = 20, .burst_nsec = 1000000000 };
-/* Those of all senders in one session 10 %; of all sessions together: plane_take_trials(). */
-static const BudgetLimit trial_limit_session = { .slowdown = 10, .burst_nsec = 1000000000 };
-
 /* ---- sealing ---- */
-
-static void note_new_key(FrameGrant *grant, const FrameRequest *request, const KeySlot *slot, FrameResult *ret) {
-        if (grant->last_generation == slot->current->id)
-                return;
-        ret->flags |= FRAMEKEY_RESULT_NEW_KEY;
-        /* Receivers that get the new key late can start at a key frame only. A step they take without being given
-         * anything. */
-        if (grant->last_chain && grant->last_chain != slot->chain && grant->media == FRAMEKEY_MEDIA_VIDEO &&
-            request->frame_type != FRAMEKEY_FRAME_KEY)
-                ret->flags |= FRAMEKEY_RESULT_KEYFRAME_WANTED;
-        grant->last_generation = slot->current->id;
-        grant->last_chain = slot->chain;
-}
 
 void trailer_frame_seal(FrameGrant *grant, const FrameRequest *request, uint8_t *out, size_t out_max,
                         FrameResult *ret) {
-        Participant *participant = grant->participant;
-        Session *session = grant->session;
         size_t clear = request->clear_len, text = request->len - clear;
-        bool key_frame_wanted;
-        uint32_t index =
-                sender_index(grant, request->frame_type == FRAMEKEY_FRAME_KEY, request->now_usec, &key_frame_wanted);
-        KeySlot *slot = index == SESSION_ACTIVE ? NULL : &participant->slots[index];
-        KeyLife *life;
+        Sealing sealing;
         int r;
 
-        if (!slot || !slot->current) {
-                ret->verdict = slot && slot->retired ? FRAMEKEY_VERDICT_LIMIT : FRAMEKEY_VERDICT_UNKNOWN_KEY;
+        if (!frame_seal_begin(grant, request, TRAILER_OVERHEAD, out_max, &sealing, ret))
                 return;
-        }
-        life = session->shared ? &session->shared[index].life : &slot->life;
-        ret->key_index = (uint16_t)index;
-        ret->step = slot->current->step;
-        grant->health.seen_index = index;
-        if (request->len > FRAMEKEY_FRAME_MAX || out_max < TRAILER_OVERHEAD ||
-            request->len > out_max - TRAILER_OVERHEAD) {
-                ret->verdict = FRAMEKEY_VERDICT_TOO_LONG;
-                return;
-        }
-        if (!life_may_seal(session, life, request->now_usec)) {
-                ret->verdict = FRAMEKEY_VERDICT_LIMIT;
-                return;
-        }
-
         memcpy(out, request->frame, clear);
-        r = aead_seal(slot->current->handle->aead, request->iv, request->frame, clear, request->frame + clear, text,
-                      out + clear, out + clear + text);
+        r = aead_seal(sealing.slot->current->handle->aead, request->iv, request->frame, clear, request->frame + clear,
+                      text, out + clear, out + clear + text);
         if (r < 0) {
                 ret->verdict = r;
                 return;
         }
-        trailer_finish(out + clear + text + TRAILER_TAG_LEN, request->iv, (uint8_t)index);
-
-        slot->current->frames++;
-        slot->current->bytes += request->len;
-        if (life_count(life, request->len))
-                session_mark(session, session->shared ? NULL : participant);
-        if (life->frames >= session->config.send_limit / 2)
-                ret->flags |= FRAMEKEY_RESULT_RATCHET_SOON;
-        if (key_frame_wanted)
-                ret->flags |= FRAMEKEY_RESULT_KEYFRAME_WANTED;
-        note_new_key(grant, request, slot, ret);
-        ret->verdict = FRAMEKEY_OK;
-        ret->len = (uint32_t)(request->len + TRAILER_OVERHEAD);
-        ret->clear_len = (uint32_t)clear;
+        trailer_finish(out + clear + text + TRAILER_TAG_LEN, request->iv, (uint8_t)ret->key_index);
+        frame_seal_end(grant, request, &sealing, request->len + TRAILER_OVERHEAD, clear, ret);
 }
 
 /* ---- opening ---- */
@@ -101,52 +47,21 @@ static int open_with(const Opening *o, Aead *aead) {
 
 static bool seen(const Opening *o, const Generation *generation) {
         return o->grant->session->config.replay_window > 0 &&
-               window_seen(o->grant->participant, o->grant->group, generation, o->iv_tag);
+               window_check(o->grant->participant, o->grant->group, generation, o->iv_tag) != 0;
 }
 
-/* What the stream's and the participant's later frames are judged by. */
-static void note_good(const Opening *o, const Generation *generation) {
-        FrameGrant *grant = o->grant;
-        Participant *participant = grant->participant;
-
-        o->slot->last_good_usec = o->request->now_usec;
-        if (participant->good_index != o->shape.key_index) {
-                participant->good_index = o->shape.key_index;
-                session_mark(grant->session, participant);
-        }
-        if (generation != o->slot->current || grant->last_generation == generation->id)
-                return;
-        grant->has_horizon = true;
-        grant->horizon_ssrc = o->request->ssrc;
-        grant->horizon_timestamp = o->request->rtp_timestamp;
-}
-
-/* After authentication: first the window, and only what entered it is delivered. */
 static void accept(const Opening *o, Generation *generation, FrameResult *ret) {
-        FrameGrant *grant = o->grant;
-        uint32_t limit = grant->session->config.replay_window;
-        int r = 0;
-
-        if (limit > 0)
-                r = window_add(grant->participant, grant->group, generation, limit, o->iv_tag);
-        if (r < 0) {
-                ret->verdict = r;
-                return;
-        }
+        const Opened opened = {
+                .slot = o->slot,
+                .generation = generation,
+                .seen.n_ivs = o->grant->session->config.replay_window,
+                .number = o->iv_tag,
+                .len = o->shape.text_offset + o->shape.text_len,
+                .clear_len = o->shape.text_offset,
+        };
 
         memcpy(o->out, o->request->frame, o->shape.text_offset);
-        note_good(o, generation);
-        generation->frames++;
-        generation->bytes += o->shape.text_offset + o->shape.text_len;
-        if (grant->last_generation != generation->id)
-                ret->flags |= FRAMEKEY_RESULT_NEW_KEY;
-        if (grant->failing && grant->media == FRAMEKEY_MEDIA_VIDEO)
-                ret->flags |= FRAMEKEY_RESULT_REQUEST_KEYFRAME;
-        grant->last_generation = generation->id;
-        ret->step = generation->step;
-        ret->verdict = FRAMEKEY_OK;
-        ret->len = (uint32_t)(o->shape.text_offset + o->shape.text_len);
-        ret->clear_len = (uint32_t)o->shape.text_offset;
+        frame_open_end(o->grant, o->request, &opened, ret);
 }
 
 /* One generation of the slot. True: `ret` has the answer. */
@@ -163,16 +78,6 @@ static bool settle_with(const Opening *o, Generation *generation, FrameResult *r
         else if (r < 0)
                 ret->verdict = r;
         return r <= 0;
-}
-
-/* Takes what trying `n` keys costs from the budgets. */
-static bool afford(const Opening *o, uint32_t n) {
-        uint64_t cost = n * TRIAL_NSEC(o->request->len), now = o->request->now_usec;
-        Session *session = o->grant->session;
-
-        return n == 0 || (budget_take(&o->slot->trials, &trial_limit_sender, now, cost) &&
-                          budget_take(&session->trials, &trial_limit_session, now, cost) &&
-                          plane_take_trials(session->plane, now, cost));
 }
 
 /* Tries the steps `from`..`to` - 1 ahead, which are derived. 0 and the step; FRAMEKEY_VERDICT_FORGED; -errno. */
@@ -252,27 +157,23 @@ static uint32_t count_older(const Generation *older, uint64_t now_usec) {
 /* The sender stands at a step that the slot does not stand at: follow it forward, or (retain-root) get to know a step
  * behind. Previous generations live on for the grace time, or for ever with retain-root. */
 static void follow(const Opening *o, uint32_t step, FrameResult *ret) {
-        const SessionConfig *config = &o->grant->session->config;
-        Participant *participant = o->grant->participant;
         Generation *generation = NULL;
         int r;
 
-        if (step < o->slot->current->step)
-                r = slot_know(participant, o->slot, step, &generation);
-        else {
-                r = slot_step(participant, o->slot, step,
-                              config->retain_root ? USEC_INFINITY : o->request->now_usec + config->grace_usec);
+        if (step < o->slot->current->step) {
+                r = slot_know(o->grant->participant, o->slot, step, &generation);
+                if (r == 0) {
+                        o->grant->session->follow_pending = true;
+                        note_behind(o, generation);
+                }
+        } else {
+                r = frame_follow(o->grant, o->request, o->slot, step, NULL);
                 generation = o->slot->current;
         }
-        if (r != 0) {
+        if (r < 0)
                 ret->verdict = r;
-                return;
-        }
-        o->grant->session->follow_pending = true;
-        session_mark(o->grant->session, participant);
-        if (generation != o->slot->current)
-                note_behind(o, generation);
-        accept(o, generation, ret);
+        else
+                accept(o, generation, ret);
 }
 
 /*
@@ -304,7 +205,7 @@ static void open_slot(const Opening *o, FrameResult *ret) {
         r = try_ahead(o, from, next, &step);
         if (r == FRAMEKEY_VERDICT_FORGED) {
                 older = count_older(previous, now);
-                if (!afford(o, older + (to - next) + n_kept)) {
+                if (!frame_afford(o->grant, o->request, o->slot, older + (to - next) + n_kept)) {
                         ret->verdict = FRAMEKEY_VERDICT_BUDGET;
                         return;
                 }
@@ -320,8 +221,7 @@ static void open_slot(const Opening *o, FrameResult *ret) {
                 ret->verdict = r;
         else {
                 ret->verdict = failed(o);
-                if (++slot->forged >= session->config.failure_limit)
-                        session_mark(session, o->grant->participant);
+                frame_forged(o->grant, slot);
         }
 }
 

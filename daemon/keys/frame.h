@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "format/dave.h"
 #include "keys/session.h"
 
 typedef struct FrameGrant FrameGrant;
@@ -18,10 +19,15 @@ typedef struct FrameRequest {
         size_t clear_len; /* <= len */
         uint8_t frame_type;
         bool packet;       /* seal even if it has 0 bytes */
-        const uint8_t *iv; /* sealing: 12 fresh random bytes, used for this frame only */
+        const uint8_t *iv; /* if frame_grant_wants_iv(): 12 fresh random bytes, used for this frame only */
         uint64_t now_usec; /* CLOCK_BOOTTIME, not older than this thread's turn */
         uint32_t ssrc;     /* as the client says; informative, like the next */
         uint32_t rtp_timestamp;
+        const uint8_t *metadata; /* authenticated, not sent (SFrame) */
+        size_t metadata_len;
+        const DaveRange *ranges; /* sealing DAVE: what stays clear; unchecked */
+        size_t n_ranges;
+        bool start_codes; /* sealing DAVE: no start code may come up */
 } FrameRequest;
 
 typedef struct FrameResult {
@@ -35,6 +41,8 @@ typedef struct FrameResult {
 
 /* Bytes a sealed frame is longer than the plain one; 0 if the format is not implemented. */
 uint32_t frame_overhead(enum framekey_format format);
+/* Whether its frames carry a counter, which the daemon owns; false if it is not implemented. */
+bool frame_counts(enum framekey_format format);
 /* Whether the format can carry this codec. */
 bool frame_codec_supported(enum framekey_format format, enum framekey_media media, enum framekey_codec codec);
 
@@ -45,6 +53,8 @@ int frame_grant_new(FrameGrant **ret, Session *session, const void *channel, uin
 FrameGrant *frame_grant_free(FrameGrant *grant);
 DEFINE_CLEANUP(FrameGrant, frame_grant_free)
 enum framekey_direction frame_grant_direction(const FrameGrant *grant);
+/* Whether it seals frames of a format with random IVs. */
+bool frame_grant_wants_iv(const FrameGrant *grant);
 
 typedef struct FrameGrantInfo {
         SessionStreamState state;

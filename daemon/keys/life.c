@@ -215,7 +215,7 @@ static void step(Session *session, uint32_t id, uint32_t index, SessionReason re
         Chain *chain;
         uint32_t at;
 
-        if (session_position(session, id, index, &chain, &at) != 0)
+        if (session_position(session, id, index, &chain, &at) != 0 || !schedule_steps_at_will(chain_schedule(chain)))
                 return;
         if (chain_at(chain, at + 1) && session_move(session, id, index, at + 1) == 0)
                 session_post(session, &(SessionEvent){ .type = SESSION_EVENT_RATCHETED,

@@ -9,6 +9,8 @@
 typedef struct Session Session;
 
 Deriver *plane_deriver(Plane *plane);
+/* NULL: none was set. */
+Ledger *plane_ledger(const Plane *plane);
 /* Main thread. */
 const HpkePair *plane_transport_pair(const Plane *plane);
 /* Main thread. Sessions are attended in plane_dispatch(). */

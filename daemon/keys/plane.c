@@ -17,6 +17,7 @@ static const BudgetLimit trial_limit_all = { .slowdown = 5, .burst_nsec = 100000
 struct Plane {
         Deriver *deriver;
         HpkePair *transport;
+        Ledger *ledger;
         Session *sessions; /* main thread */
         Budget trials;
         atomic_bool locked;
@@ -113,6 +114,14 @@ const uint8_t *plane_transport_key(const Plane *plane) {
 
 const HpkePair *plane_transport_pair(const Plane *plane) {
         return plane->transport;
+}
+
+void plane_set_ledger(Plane *plane, Ledger *ledger) {
+        plane->ledger = ledger;
+}
+
+Ledger *plane_ledger(const Plane *plane) {
+        return plane->ledger;
 }
 
 Deriver *plane_deriver(Plane *plane) {

@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "util/util.h"
+#include "keys/ledger.h"
 
 typedef struct Plane Plane;
 
@@ -22,6 +22,10 @@ int plane_event_fd(const Plane *plane);
 /* Hands finished derivations to their sessions (calling their done callbacks) and reports what data
  * threads did (calling the sessions' event callbacks). Never blocks. */
 void plane_dispatch(Plane *plane);
+
+/* Where sending keys of the counter formats have their counters; without one they are all refused as spent. Before the
+ * first session; lives longer than the plane. */
+void plane_set_ledger(Plane *plane, Ledger *ledger);
 
 /* Refuses every frame of every session (Manager.Lock). Takes effect with the next frame. */
 void plane_set_locked(Plane *plane, bool locked);

@@ -34,7 +34,18 @@ static const Preset presets[] = {
           SCHEDULE_PBKDF2, SALT_REALTIMEKIT, INFO_ZEROS, NULL },
         { "jitsi", "Jitsi Meet: a byte key for each participant", FRAMEKEY_FORMAT_JITSI, false, 16, 8, SCHEDULE_HKDF,
           SALT_JITSI, 0, SALT_JITSI_RATCHET },
+        { "sframe", "SFrame (RFC 9605): a base key for each participant, or an MLS group", FRAMEKEY_FORMAT_SFRAME,
+          false, 16, 8, SCHEDULE_SFRAME, "", 0, NULL },
+        { "dave", "Discord's DAVE, version 1: a base secret for each participant and epoch", FRAMEKEY_FORMAT_DAVE,
+          false, 16, 2, SCHEDULE_DAVE, "", 0, NULL },
 };
+
+/* RFC 9605's suite for everything but audio with short tags. */
+#define SUITE_DEFAULT 4u /* AES_128_GCM_SHA256_128 */
+/* The RFC says "some time"; libdave 10 s. No step is tried for it, so it costs nothing but the key's life. */
+#define GRACE_NAMED_USEC (10 * USEC_PER_SEC)
+/* Counters do not collide: the bound is how long a key should live, 146 days at 340 frames a second. */
+#define SEND_LIMIT_COUNTED (UINT64_C(1) << 32)
 
 const Preset *preset_find(const char *name) {
         for (size_t i = 0; i < ELEMENTS(presets); i++)
@@ -48,17 +59,19 @@ const Preset *preset_at(size_t i) {
 }
 
 void preset_session_config(const Preset *preset, SessionConfig *ret) {
+        bool counts = preset->kdf == SCHEDULE_SFRAME || preset->kdf == SCHEDULE_DAVE;
+
         *ret = (SessionConfig){
                 .format = preset->format,
                 .shared = preset->shared,
                 .ring_size = preset->ring_size,
                 .ratchet_window = preset->ratchet_window,
-                .grace_usec = GRACE_USEC,
+                .grace_usec = counts ? GRACE_NAMED_USEC : GRACE_USEC,
                 .replay_window = SESSION_REPLAY_MAX,
                 .rotate_after_usec = ROTATE_AFTER_USEC,
                 .activate_after_usec = ACTIVATE_AFTER_USEC,
                 .coalesce_usec = COALESCE_USEC,
-                .send_limit = SESSION_SEND_LIMIT_MAX,
+                .send_limit = counts ? SEND_LIMIT_COUNTED : SESSION_SEND_LIMIT_MAX,
                 .failure_limit = SESSION_FAILURE_LIMIT,
                 .retire_superseded = true,
         };
@@ -69,6 +82,8 @@ void preset_schedule(const Preset *preset, Schedule *ret) {
                 .kdf = preset->kdf,
                 .iterations = ITERATIONS,
                 .key_bits = 128,
+                .suite = SUITE_DEFAULT,
+                .kid = SCHEDULE_KID_BY_INDEX,
                 .salt_len = strlen(preset->salt),
                 .info_len = preset->info_len,
         };

@@ -96,13 +96,17 @@ static int make(Session *session, uint32_t id, SessionReason reason) {
         Secret *secret;
         Making *making;
         Chain *chain;
+        Schedule schedule;
         uint32_t at;
         int r;
 
         r = session_position(session, id, sender->active, &chain, &at);
         if (r != 0)
                 return r;
-        r = secret_new_random(&secret, SCHEDULE_MATERIAL_LEN);
+        schedule = *chain_schedule(chain);
+        if (schedule.kdf == SCHEDULE_SFRAME)
+                schedule.kid += UINT64_C(1) << schedule.ratchet_bits; /* the next key generation */
+        r = secret_new_random(&secret, derive_secret_len(&schedule));
         if (r < 0)
                 return r;
         making = malloc(sizeof(*making));
@@ -111,8 +115,7 @@ static int make(Session *session, uint32_t id, SessionReason reason) {
                 return -ENOMEM;
         }
         *making = (Making){ .id = id, .index = next_index(session, sender), .reason = reason };
-        r = derive_import(session, id, making->index, secret, chain_schedule(chain), 0, SESSION_GENERATED, on_made,
-                          making);
+        r = derive_import(session, id, making->index, secret, &schedule, 0, SESSION_GENERATED, on_made, making);
         if (r != 0) {
                 free(making);
                 return r;
@@ -225,12 +228,15 @@ static bool take_due(Session *session, Coalesced *asked, uint64_t now_usec) {
 
 /* A newcomer is handed the key as it is after this step. What nobody sent under needs none. */
 static void step_for_newcomer(Session *session, uint32_t id, bool must) {
-        uint32_t index = session_active(session, id);
+        uint32_t index = session_active(session, id), at;
+        Chain *chain;
         KeyLife *life = index == SESSION_ACTIVE ? NULL : life_find(session, id, index);
 
-        if (!life || life->frames == 0)
+        if (!life || life->frames == 0 || session_position(session, id, index, &chain, &at) != 0)
                 return;
-        if (life->origin != SESSION_IMPORTED) {
+        if (life->origin != SESSION_IMPORTED && !schedule_steps_at_will(chain_schedule(chain)))
+                rotate_key(session, id, SESSION_REASON_JOINED, NULL);
+        else if (life->origin != SESSION_IMPORTED) {
                 life->step_wanted = SESSION_REASON_JOINED;
                 session_mark(session, session_find(session, id));
         } else if (must)
@@ -254,12 +260,13 @@ void rotate_attend(Session *session, uint64_t now_usec) {
 
 /* ---- between daemons ---- */
 
-static int copy_step(ScheduleStep **ret, const ScheduleStep *from) {
-        ScheduleStep *copy = arena_alloc(arena_installed(), sizeof(*copy));
+static int copy_step(ScheduleStep **ret, const Schedule *schedule, const ScheduleStep *from) {
+        size_t size = schedule_step_size(schedule);
+        ScheduleStep *copy = arena_alloc(arena_installed(), size);
 
         if (!copy)
                 return -ENOMEM;
-        memcpy(copy, from, sizeof(*copy));
+        memcpy(copy, from, size);
         wipe_registers();
         *ret = copy;
         return 0;
@@ -282,7 +289,7 @@ int session_export(Session *session, uint32_t id, uint32_t index, const char *id
                 key.index = session_active(session, id);
         r = session_position(session, id, key.index, &chain, &key.step);
         if (r == 0)
-                r = copy_step(&key.secrets, chain_at(chain, key.step));
+                r = copy_step(&key.secrets, chain_schedule(chain), chain_at(chain, key.step));
         if (r == 0)
                 key.schedule = *chain_schedule(chain);
         session_unlock(session);

@@ -80,9 +80,9 @@ static int test_schedule(Work *work) {
         preset_schedule(preset_find("livekit-bytes"), &schedule);
         for (unsigned i = 0; i < sizeof(work->key); i++)
                 work->key[i] = (uint8_t)i;
-        r = schedule_derive(&schedule, work->key, sizeof(work->key), &work->first);
+        r = schedule_derive(&schedule, 0, work->key, sizeof(work->key), &work->first);
         if (r == 0)
-                r = schedule_derive(&schedule, work->first.next, sizeof(work->first.next), &work->second);
+                r = schedule_derive(&schedule, 1, work->first.next, sizeof(work->first.next), &work->second);
         if (r == 0)
                 r = answer_is(work->first.key, key_step_0, sizeof(key_step_0));
         return r < 0 ? r : answer_is(work->second.key, key_step_1, sizeof(key_step_1));

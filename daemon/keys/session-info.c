@@ -29,6 +29,8 @@ int session_key_info(Session *session, uint32_t id, uint32_t index, SessionKeyIn
         r = session_position(session, id, index, &chain, &step);
         if (r == 0) {
                 *ret = (SessionKeyInfo){ .index = index, .step = step };
+                if (session->config.format == FRAMEKEY_FORMAT_SFRAME)
+                        ret->kid = schedule_kid(chain_schedule(chain), step);
                 ret->active = session_active(session, id) == index;
                 if (participant) {
                         const KeySlot *slot = &participant->slots[index];
@@ -67,6 +69,9 @@ int session_participant_info(Session *session, uint32_t id, SessionParticipantIn
                 .wanted_index = participant->wanted_index,
                 .state = worst_state(participant, clock_boottime_usec()),
                 .follows_window = participant->follows_window,
+                .clear = participant->clear_until_usec > clock_boottime_usec() ? participant->clear
+                                                                               : SESSION_CLEAR_NOTHING,
+                .clear_until_usec = participant->clear_until_usec,
                 .counters = participant->counters,
         };
         for (uint32_t i = 0; i < session->config.ring_size; i++)

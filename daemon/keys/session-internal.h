@@ -12,7 +12,7 @@
 #include "keys/chain.h"
 #include "keys/deriver.h"
 #include "keys/frame.h"
-#include "keys/replay.h"
+#include "keys/seen.h"
 #include "keys/session.h"
 
 #include <pthread.h>
@@ -56,7 +56,7 @@ typedef struct Generation {
         uint64_t frames;
         uint64_t bytes;
         uint64_t dies_usec; /* of a previous generation: when its grace ends */
-        ReplaySet *merged;  /* what channels that are gone have accepted; NULL: nothing */
+        Seen *merged;       /* what channels that are gone have accepted; NULL: nothing */
 } Generation;
 
 /* One key index of one participant. An empty slot has no chain. */
@@ -66,6 +66,8 @@ typedef struct KeySlot {
         Generation *previous; /* receivers only: through the grace time, newest first, skipped steps among them */
         Budget trials;
         KeyLife life;
+        uint64_t kid;            /* SFrame: of step 0 of the key that is, or was here */
+        uint32_t ratchet_bits;   /* ... of its KID */
         uint64_t last_good_usec; /* of an opened frame */
         uint64_t forged;         /* frames */
         ReplaySet *dead;         /* some IVs of the generation that died last: its frames are too old, not forged */
@@ -84,7 +86,7 @@ typedef struct WindowGroup {
         size_t allocated;
         struct Window {
                 uint64_t generation;
-                ReplaySet *set;
+                Seen *seen;
         } * windows;
 } WindowGroup;
 
@@ -102,10 +104,14 @@ typedef struct Participant {
         int last_verdict;
         uint64_t last_frame_usec;
         uint32_t wanted_index;
+        uint64_t member; /* MLS: context and index as they stand in the KID, without the epoch */
+        SessionClear clear;
+        uint64_t clear_until_usec;
         SessionCounters counters;
 } Participant;
 
-/* The key all participants have, by index; participants' slots refer to the same chain. */
+/* The key all participants have, by index; participants' slots refer to the same chain. Of an MLS epoch it is what
+ * their keys are made of, and each has a chain of its own. */
 typedef struct SharedKey {
         Chain *chain;
         uint32_t step; /* where senders stand */
@@ -131,9 +137,12 @@ typedef struct StreamHealth {
 
 struct FrameGrant {
         FrameGrant *next; /* of the same participant */
+        uint32_t
+                last_index; /* SFrame: of the slot whose key opened a frame last; another stream may have replaced it */
         Session *session;
-        Participant *participant; /* NULL: it left, everything is refused */
-        WindowGroup *group;       /* decrypting grants only */
+        const struct FormatOps *ops; /* of the session's format; frame.c */
+        Participant *participant;    /* NULL: it left, everything is refused */
+        WindowGroup *group;          /* decrypting grants only */
         enum framekey_direction direction;
         enum framekey_media media;
         const void *channel;
@@ -208,12 +217,14 @@ uint64_t generation_next_id(void);
 int window_group_get(Participant *participant, const void *channel, WindowGroup **ret);
 /* Gives a reference back; the last one merges the windows into the generations. Takes NULL. */
 void window_group_put(Participant *participant, WindowGroup *group, uint32_t ring_size);
-bool window_seen(const Participant *participant, const WindowGroup *group, const Generation *generation, uint64_t tag);
+/* As seen_check(), over everything that was accepted on any channel. */
+int window_check(const Participant *participant, const WindowGroup *group, const Generation *generation,
+                 uint64_t number);
 /* 0; -ENOMEM: not added, so the frame must not be delivered. */
-int window_add(const Participant *participant, WindowGroup *group, const Generation *generation, uint32_t limit,
-               uint64_t tag);
-/* Adds all that any channel has accepted under this generation. */
-void window_collect(const Participant *participant, const Generation *generation, ReplaySet *into);
+int window_add(const Participant *participant, WindowGroup *group, const Generation *generation, const SeenKind *kind,
+               uint64_t number);
+/* Adds all IVs that any channel has accepted under this generation. */
+void window_collect_ivs(const Participant *participant, const Generation *generation, ReplaySet *into);
 /* Forgets a generation everywhere. */
 void window_drop(Participant *participant, Generation *generation);
 
@@ -287,6 +298,8 @@ void session_look_ahead(Session *session, uint32_t index, Chain *chain);
 /* As session_import(), for a key of any origin; with or without the lock. */
 int derive_import(Session *session, uint32_t participant, uint32_t index, Secret *secret, const Schedule *schedule,
                   uint32_t step, SessionOrigin origin, SessionDone done, void *userdata);
+/* How long a fresh secret of this schedule is. */
+size_t derive_secret_len(const Schedule *schedule);
 /* Installs a key that needs no derivation any more, by way of the deriver; `step` is taken over. */
 int derive_install(Session *session, uint32_t participant, uint32_t index, ScheduleStep *secrets,
                    const Schedule *schedule, uint32_t step, SessionDone done, void *userdata);

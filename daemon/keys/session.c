@@ -2,6 +2,7 @@
 /* Who is in the call and which keys they have: participants, shared keys, activation, removal. */
 #include "keys/session-internal.h"
 
+#include "format/sframe.h"
 #include "keys/plane-internal.h"
 #include "util/clock.h"
 
@@ -16,13 +17,25 @@ void session_unlock(Session *session) {
         (void)pthread_mutex_unlock(&session->lock);
 }
 
+/* SFrame's and DAVE's keys have one sender each; of MLS each member makes its own of the epoch's. */
+static bool mode_valid(const SessionConfig *config) {
+        bool mls = config->mls_index_bits > 0 || config->mls_epoch_bits > 0;
+
+        if (!mls)
+                return !config->shared || !frame_counts(config->format);
+        return config->format == FRAMEKEY_FORMAT_SFRAME && config->shared && config->mls_index_bits >= 1 &&
+               config->mls_index_bits <= 48 && config->mls_epoch_bits >= 1 && config->mls_epoch_bits <= 8 &&
+               config->ring_size == 1u << config->mls_epoch_bits;
+}
+
 static bool config_valid(const SessionConfig *config) {
+        uint64_t send_limit_max = frame_counts(config->format) ? SESSION_COUNTER_MAX : SESSION_SEND_LIMIT_MAX;
         uint32_t window = config->replay_window;
 
-        return frame_overhead(config->format) > 0 && config->ring_size >= 1 && config->ring_size <= SESSION_RING_MAX &&
-               config->ratchet_window <= SESSION_WINDOW_MAX &&
+        return mode_valid(config) && frame_overhead(config->format) > 0 && config->ring_size >= 1 &&
+               config->ring_size <= SESSION_RING_MAX && config->ratchet_window <= SESSION_WINDOW_MAX &&
                config->server_trailer_len <= SESSION_SERVER_TRAILER_MAX &&
-               config->send_limit >= SESSION_SEND_LIMIT_MIN && config->send_limit <= SESSION_SEND_LIMIT_MAX &&
+               config->send_limit >= SESSION_SEND_LIMIT_MIN && config->send_limit <= send_limit_max &&
                config->failure_limit > 0 &&
                (window == 0 ||
                 (window >= SESSION_REPLAY_MIN && window <= SESSION_REPLAY_MAX && (window & (window - 1)) == 0));
@@ -122,6 +135,60 @@ static int reserve_participant(Session *session) {
         return 0;
 }
 
+static int claim(Session *session, Chain *chain, SessionOrigin origin) {
+        int r = chain_claim(chain, plane_ledger(session->plane), origin == SESSION_GENERATED);
+
+        return r == LEDGER_SPENT ? SESSION_SPENT : r == LEDGER_FULL ? -ENOSPC : r;
+}
+
+/* A member's key of an MLS epoch, as a chain of its own. */
+static int member_chain(Session *session, const Participant *participant, uint32_t index, Chain *epoch,
+                        SessionOrigin origin, Chain **ret) {
+        _cleanup_(chain_unref_p) Chain *chain = NULL;
+        const Ledger *ledger = plane_ledger(session->plane);
+        Schedule schedule = *chain_schedule(epoch);
+        uint8_t name[LEDGER_NAME_LEN];
+        ScheduleStep *step = arena_alloc(arena_installed(), schedule_step_size(&schedule));
+        int r;
+
+        if (!step)
+                return -ENOMEM;
+        schedule.kid = participant->member | index;
+        r = schedule_derive_member(&schedule, chain_at(epoch, 0), schedule.kid, step);
+        if (r == 0)
+                r = chain_new(&chain, &schedule, 0, step);
+        if (r < 0) {
+                arena_release(arena_installed(), step);
+                return r;
+        }
+        if (participant->local && ledger) {
+                r = ledger_name(ledger, step->sframe.key, schedule_key_len(&schedule), name);
+                if (r < 0)
+                        return r;
+                chain_set_name(chain, name);
+        }
+        if (participant->local)
+                r = claim(session, chain, origin);
+        if (r == 0)
+                *ret = take_ptr(chain);
+        return r;
+}
+
+/* Puts the shared key under `index` at a participant. */
+static int install_for(Session *session, Participant *participant, uint32_t index, Chain *chain, uint32_t step,
+                       SessionOrigin origin, uint64_t generation) {
+        _cleanup_(chain_unref_p) Chain *own = NULL;
+        int r;
+
+        if (chain_schedule(chain)->kdf == SCHEDULE_EPOCH) {
+                r = member_chain(session, participant, index, chain, origin, &own);
+                if (r != 0)
+                        return r;
+                chain = own;
+        }
+        return slot_install(participant, &participant->slots[index], chain, step, generation);
+}
+
 /* Gives a newcomer the shared keys: a sender where senders stand, a receiver at the oldest step that is left, so that
  * the window can find a sender that is behind. */
 static int install_shared(Session *session, Participant *participant) {
@@ -131,9 +198,10 @@ static int install_shared(Session *session, Participant *participant) {
 
                 if (!key->chain)
                         continue;
-                r = slot_install(participant, &participant->slots[i], key->chain,
-                                 participant->local ? key->step : chain_first(key->chain), generation_next_id());
-                if (r < 0)
+                r = install_for(session, participant, i, key->chain,
+                                participant->local ? key->step : chain_first(key->chain), key->life.origin,
+                                generation_next_id());
+                if (r != 0)
                         return r;
                 participant->slots[i].life = key->life;
         }
@@ -142,7 +210,7 @@ static int install_shared(Session *session, Participant *participant) {
         return 0;
 }
 
-int session_add_participant(Session *session, bool local, uint32_t *ret_participant) {
+static int add_participant(Session *session, bool local, uint64_t member, uint32_t *ret_participant) {
         Participant *participant = calloc(1, sizeof(*participant));
         int r;
 
@@ -154,6 +222,7 @@ int session_add_participant(Session *session, bool local, uint32_t *ret_particip
                 return -ENOMEM;
         }
         participant->local = local;
+        participant->member = member;
         participant->sender = sender_none;
         participant->attend_usec = USEC_INFINITY;
         participant->good_index = participant->wanted_index = SESSION_ACTIVE;
@@ -162,7 +231,7 @@ int session_add_participant(Session *session, bool local, uint32_t *ret_particip
         r = reserve_participant(session);
         if (r == 0)
                 r = install_shared(session, participant);
-        if (r < 0)
+        if (r != 0)
                 participant_free(session, participant);
         else {
                 participant->id = (uint32_t)session->n_participants;
@@ -171,6 +240,44 @@ int session_add_participant(Session *session, bool local, uint32_t *ret_particip
         }
         session_unlock(session);
         return r;
+}
+
+int session_add_participant(Session *session, bool local, uint32_t *ret_participant) {
+        return session->config.mls_index_bits > 0 ? SESSION_NO_MEMBER
+                                                  : add_participant(session, local, 0, ret_participant);
+}
+
+int session_add_member(Session *session, bool local, uint64_t context, uint64_t index, uint32_t *ret_participant) {
+        const SFrameMlsLayout layout = { .index_bits = session->config.mls_index_bits,
+                                         .epoch_bits = session->config.mls_epoch_bits };
+        const SFrameMlsKid parts = { .context = context, .index = index };
+        uint64_t member;
+
+        if (layout.index_bits == 0)
+                return SESSION_NO_MEMBER;
+        if (sframe_mls_pack(layout, &parts, &member) != 0)
+                return -ERANGE;
+        for (size_t i = 0; i < session->n_participants; i++)
+                if (session->participants[i] && session->participants[i]->member == member)
+                        return SESSION_KEY_EXISTS;
+        return add_participant(session, local, member, ret_participant);
+}
+
+int session_allow_clear(Session *session, uint32_t id, SessionClear what, uint64_t usec) {
+        Participant *participant = session_find(session, id);
+        uint64_t now = clock_boottime_usec();
+
+        if (!participant)
+                return SESSION_NO_PARTICIPANT;
+        if (session->config.format != FRAMEKEY_FORMAT_DAVE)
+                return -EOPNOTSUPP;
+        if (participant->local)
+                return SESSION_WRONG_ROLE;
+        session_lock(session);
+        participant->clear = what;
+        participant->clear_until_usec = usec > USEC_INFINITY - now ? USEC_INFINITY : now + usec;
+        session_unlock(session);
+        return 0;
 }
 
 int session_set_follows_window(Session *session, uint32_t id, bool follows) {
@@ -226,11 +333,11 @@ static int install_everywhere(Session *session, uint32_t index, Chain *chain, ui
 
                 if (!participant)
                         continue;
-                r = slot_install(participant, &participant->slots[index], chain, step, generation);
+                r = install_for(session, participant, index, chain, step, origin, generation);
                 if (r == 0)
                         begin_life(session, participant, index, origin, generation);
         }
-        if (r < 0) { /* a key that some have and some have not is worse than none */
+        if (r != 0) { /* a key that some have and some have not is worse than none */
                 clear_everywhere(session, index);
                 return r;
         }
@@ -240,6 +347,46 @@ static int install_everywhere(Session *session, uint32_t index, Chain *chain, ui
         *key = (SharedKey){ .chain = chain, .step = step, .generation = generation_next_id() };
         life_start(session, &key->life, origin);
         return 0;
+}
+
+/* Another key under a KID that is in use is an accident as a rule, and costs whatever is on the way under the old one:
+ * it has to be asked for. */
+static int admit_kid(Participant *participant, uint32_t ring_size, uint32_t index, Chain *chain) {
+        const Schedule *schedule = chain_schedule(chain);
+
+        for (uint32_t i = 0; i < ring_size; i++) {
+                KeySlot *slot = &participant->slots[i];
+
+                if (!slot->chain || slot->kid != schedule->kid || (i == index && chain_same_name(slot->chain, chain)))
+                        continue;
+                if (!schedule->replace)
+                        return SESSION_KEY_EXISTS;
+                if (i != index)
+                        slot_clear(participant, slot);
+        }
+        return 0;
+}
+
+/* What a key that counts has to pass: one sender, one key under a KID, no counter twice (RFC 9605, 9.1). */
+static int admit(Session *session, Participant *participant, uint32_t index, Chain *chain, SessionOrigin origin) {
+        for (size_t i = 0; i < session->n_participants; i++) {
+                const Participant *other = session->participants[i];
+
+                if (!other || other->local == participant->local)
+                        continue;
+                for (uint32_t k = 0; k < session->config.ring_size; k++)
+                        if (other->slots[k].chain && chain_same_name(other->slots[k].chain, chain))
+                                return SESSION_BOTH_WAYS;
+        }
+        if (participant->local) {
+                int r = claim(session, chain, origin);
+
+                if (r != 0)
+                        return r;
+        }
+        return session->config.format == FRAMEKEY_FORMAT_SFRAME
+                       ? admit_kid(participant, session->config.ring_size, index, chain)
+                       : 0;
 }
 
 int session_install(Session *session, uint32_t id, uint32_t index, Chain *chain, uint32_t step, SessionOrigin origin,
@@ -253,12 +400,14 @@ int session_install(Session *session, uint32_t id, uint32_t index, Chain *chain,
         session->last_sequence++;
         if (id == SESSION_SHARED) {
                 r = install_everywhere(session, index, chain, step, origin);
-                if (r < 0)
+                if (r != 0)
                         return r;
                 *ret_generation = session->shared[index].generation;
         } else {
-                r = slot_install(participant, &participant->slots[index], chain, step, generation);
-                if (r < 0)
+                r = frame_counts(session->config.format) ? admit(session, participant, index, chain, origin) : 0;
+                if (r == 0)
+                        r = slot_install(participant, &participant->slots[index], chain, step, generation);
+                if (r != 0)
                         return r;
                 begin_life(session, participant, index, origin, generation);
                 *ret_generation = participant->slots[index].current->id;

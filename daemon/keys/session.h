@@ -26,6 +26,8 @@
  * key (SP 800-38D, 8.3); with 2^26 for each sender, 64 senders of one key stay within. */
 #define SESSION_SEND_LIMIT_MIN 16u
 #define SESSION_SEND_LIMIT_MAX (UINT64_C(1) << 26)
+/* The formats that count: no counter repeats, and a limit of 2^48 keeps headers short. */
+#define SESSION_COUNTER_MAX (UINT64_C(1) << 48)
 /* Forged frames under one key index after which the key is given up (security 4.2). */
 #define SESSION_FAILURE_LIMIT (UINT64_C(1) << 36)
 /* An old key that is still in use after a rotation lives this long at most. */
@@ -74,6 +76,12 @@ typedef struct SessionConfig {
         bool retain_root;             /* receivers keep all steps, so that a sender may start again at the first: no
                                        * forward secrecy */
         bool retire_superseded;       /* a key dies the grace time after a newer one took its place */
+
+        /* FRAMEKEY_FORMAT_SFRAME: keys of an MLS group, one for all members of an epoch (RFC 9605, 5.2). Implies
+         * `shared`; the key index is the epoch's low bits, so ring_size is 2^epoch_bits, and participants are added by
+         * session_add_member(). Both 0: sender keys. */
+        uint8_t mls_index_bits; /* 1..48 */
+        uint8_t mls_epoch_bits; /* 1..8 */
 } SessionConfig;
 
 /* Expected answers of the calls below. */
@@ -86,6 +94,10 @@ typedef enum SessionOutcome {
         SESSION_BUSY,       /* the same key is being derived already */
         SESSION_CLOSED,     /* the session ended while a derivation ran */
         SESSION_FORGED,     /* a wrapped key that does not open here */
+        SESSION_KEY_EXISTS, /* another key is live under this KID, and it is not to be replaced */
+        SESSION_BOTH_WAYS,  /* this key is received under, and must not be sent under; or the other way round */
+        SESSION_SPENT,      /* was sent under by a daemon whose counters are lost: good for receiving only */
+        SESSION_NO_MEMBER,  /* an MLS session needs the participant's place in the group; others have none */
 } SessionOutcome;
 
 /* Where a key came from, and so who can replace it. */
@@ -164,8 +176,11 @@ Session *session_free(Session *session);
 DEFINE_CLEANUP(Session, session_free)
 const SessionConfig *session_config(const Session *session);
 
-/* 0; -ENOMEM. In shared mode a new participant has the shared keys at once. */
+/* 0; -ENOMEM; SESSION_NO_MEMBER. In shared mode a new participant has the shared keys at once. */
 int session_add_participant(Session *session, bool local, uint32_t *ret_participant);
+/* As above in an MLS session: the member of this index sends under this context (0 if it has but one). Further:
+ * SESSION_KEY_EXISTS somebody else has this place; -ERANGE does not fit into the KID's bits. */
+int session_add_member(Session *session, bool local, uint64_t context, uint64_t index, uint32_t *ret_participant);
 /* Whether a remote participant catches up several steps (framekeyd at the other end). Default: no. 0,
  * SESSION_NO_PARTICIPANT. */
 int session_set_follows_window(Session *session, uint32_t participant, bool follows);
@@ -180,12 +195,13 @@ uint64_t session_joined(Session *session, bool must);
 uint64_t session_left(Session *session);
 
 /* Installs `secret` (taken over, also on failure) under `index` after advancing it `step` steps,
- * replacing what is there. The first key of a sender becomes active; later ones wait for
- * session_activate(). 0: `done` will be called; SESSION_NO_PARTICIPANT, _BAD_INDEX, _WRONG_MODE;
- * -EINVAL schedule; -ENOMEM: `done` will not be called. */
+ * replacing what is there (SFrame: only if schedule->replace, or if it is the same key). The first key of a sender
+ * becomes active; later ones wait for session_activate(). 0: `done` will be called; SESSION_NO_PARTICIPANT, _BAD_INDEX,
+ * _WRONG_MODE; -EINVAL schedule; -ENOMEM: `done` will not be called. */
 int session_import(Session *session, uint32_t participant, uint32_t index, Secret *secret, const Schedule *schedule,
                    uint32_t step, SessionDone done, void *userdata);
-/* As session_import() with a random secret made here. */
+/* `done` of both further: SESSION_KEY_EXISTS, _BOTH_WAYS, _SPENT.
+ * As session_import() with a random secret made here. */
 int session_generate(Session *session, uint32_t participant, uint32_t index, const Schedule *schedule, SessionDone done,
                      void *userdata);
 /* As session_import() for a package of another daemon's session_export(), for a remote participant or the shared key;
@@ -223,13 +239,26 @@ typedef struct SessionRotation {
  * -ENOMEM. */
 int session_rotate(Session *session, uint32_t participant, SessionReason reason, SessionRotation *ret);
 /* Moves the key one step, at a sender or (by hand) at a receiver; the shared key moves for all local participants,
- * and for remote ones if the window is 0. As session_import() for callbacks. */
+ * and for remote ones if the window is 0. As session_import() for callbacks; -EOPNOTSUPP keys of this kind do not step,
+ * or not by hand. */
 int session_ratchet(Session *session, uint32_t participant, uint32_t index, SessionDone done, void *userdata);
 /* Wipes the key under `index` with all its generations. 0 or as session_activate(). */
 int session_retire(Session *session, uint32_t participant, uint32_t index);
 
+/* What a remote participant's stream may deliver without a key, for formats that know it (DAVE). */
+typedef enum SessionClear {
+        SESSION_CLEAR_NOTHING,
+        SESSION_CLEAR_SILENCE, /* the audio frame that media servers send for a sender that is silent */
+        SESSION_CLEAR_ALL, /* whatever is no frame of the format: while a call goes over to encryption, or from it */
+} SessionClear;
+
+/* Permits it for the time from now on, in place of an earlier permission; each frame is counted under its verdict. 0,
+ * SESSION_NO_PARTICIPANT, _WRONG_ROLE a local one; -EOPNOTSUPP the format does not know it. */
+int session_allow_clear(Session *session, uint32_t participant, SessionClear what, uint64_t usec);
+
 typedef struct SessionKeyInfo {
         uint32_t index;
+        uint64_t kid; /* SFrame: of the frames under this step */
         uint64_t generation;
         uint32_t step;
         uint64_t frames; /* under this generation */
@@ -261,6 +290,8 @@ typedef struct SessionParticipantInfo {
         uint32_t wanted_index;    /* index of the last frame whose key is missing; SESSION_ACTIVE: none */
         SessionStreamState state; /* of its worst stream that is not idle */
         bool follows_window;
+        SessionClear clear; /* what is permitted without a key */
+        uint64_t clear_until_usec;
         SessionCounters counters;
 } SessionParticipantInfo;
 

@@ -29,13 +29,17 @@ static int expand_for_kid(const SuiteInfo *suite, const uint8_t *secret, const c
                                len);
 }
 
+static int expand_key(const SuiteInfo *suite, const uint8_t *secret, uint64_t kid, SFrameStep *ret) {
+        int r = expand_for_kid(suite, secret, LABEL_KEY, kid, ret->key, suite->key_len);
+
+        return r == 0 ? expand_for_kid(suite, secret, LABEL_SALT, kid, ret->salt, sizeof(ret->salt)) : r;
+}
+
 static int expand_all(const SuiteInfo *suite, const uint8_t *secret, uint64_t kid, SFrameStep *ret) {
         size_t hash_len = kdf_hash_len(suite->hash);
         int r;
 
-        r = expand_for_kid(suite, secret, LABEL_KEY, kid, ret->key, suite->key_len);
-        if (r == 0)
-                r = expand_for_kid(suite, secret, LABEL_SALT, kid, ret->salt, sizeof(ret->salt));
+        r = expand_key(suite, secret, kid, ret);
         if (r == 0)
                 r = kdf_hkdf_expand(suite->hash, secret, hash_len, LABEL_RATCHET, strlen(LABEL_RATCHET), ret->next,
                                     hash_len);
@@ -54,6 +58,14 @@ int sframe_schedule_derive(const SuiteInfo *suite, const void *base_key, size_t 
                 r = expand_all(suite, secret, kid, ret);
         arena_release(arena_installed(), secret);
         return r;
+}
+
+int sframe_schedule_epoch(const SuiteInfo *suite, const void *base_key, size_t base_key_len, SFrameStep *ret) {
+        return kdf_hkdf_extract(suite->hash, NULL, 0, base_key, base_key_len, ret->next);
+}
+
+int sframe_schedule_member(const SuiteInfo *suite, const SFrameStep *epoch, uint64_t kid, SFrameStep *ret) {
+        return expand_key(suite, epoch->next, kid, ret);
 }
 
 int sframe_schedule_stream(const SuiteInfo *suite, const void *base_key, size_t base_key_len, uint32_t ssrc,

@@ -8,8 +8,8 @@
  *   next base key  = expand(secret, "SFrame 1.0 Ratchet")
  *   stream's base  = expand(extract(SSRC, base key), "SFrame 1.0 RTP Stream")
  *
- * One extraction serves a step as a whole. The base key of MLS is the group's exporter output of
- * suite->key_len bytes with label "SFrame 1.0 Base Key", one for all senders of an epoch.
+ * One extraction serves a step, or an MLS epoch with all its members, as a whole. The base key of MLS is the group's
+ * exporter output of suite->key_len bytes with label "SFrame 1.0 Base Key", one for all senders of an epoch.
  */
 #pragma once
 
@@ -31,4 +31,8 @@ int sframe_schedule_derive(const SuiteInfo *suite, const void *base_key, size_t 
 /* The base key of one RTP stream; kdf_hash_len(suite->hash) bytes in the arena. As above. */
 int sframe_schedule_stream(const SuiteInfo *suite, const void *base_key, size_t base_key_len, uint32_t ssrc,
                            uint8_t *ret);
+/* MLS, whose epochs do not ratchet. The secret of an epoch goes to ret->next, and makes the key of each member; key and
+ * salt of an epoch are zero, and so is what would be next of a member. As sframe_schedule_derive(). */
+int sframe_schedule_epoch(const SuiteInfo *suite, const void *base_key, size_t base_key_len, SFrameStep *ret);
+int sframe_schedule_member(const SuiteInfo *suite, const SFrameStep *epoch, uint64_t kid, SFrameStep *ret);
 void sframe_schedule_nonce(const SFrameStep *step, uint64_t ctr, uint8_t ret[SUITE_NONCE_LEN]);

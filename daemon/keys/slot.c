@@ -20,7 +20,7 @@ static Generation *generation_free(Participant *participant, Generation *generat
                 return NULL;
         window_drop(participant, generation);
         chain_handle_unref(generation->handle);
-        replay_free(generation->merged);
+        seen_free(generation->merged);
         free(generation);
         return NULL;
 }
@@ -57,11 +57,13 @@ static int generation_new(Generation **ret, Chain *chain, uint32_t step, uint64_
 static bool same_key(Chain *a, uint32_t step_a, Chain *b, uint32_t step_b) {
         const ScheduleStep *x = a ? chain_at(a, step_a) : NULL, *y = chain_at(b, step_b);
         uint8_t difference = 0;
+        size_t len;
 
-        if (!x || !y || chain_schedule(a)->key_bits != chain_schedule(b)->key_bits)
+        len = schedule_key_len(chain_schedule(b));
+        if (!x || !y || schedule_key_len(chain_schedule(a)) != len)
                 return false;
-        for (size_t i = 0; i < sizeof(x->key); i++)
-                difference |= x->key[i] ^ y->key[i];
+        for (size_t i = 0; i < len; i++)
+                difference |= x->bytes[i] ^ y->bytes[i];
         return difference == 0;
 }
 
@@ -85,6 +87,8 @@ int slot_install(Participant *participant, KeySlot *slot, Chain *chain, uint32_t
         chain_ref(chain);
         chain_unref(slot->chain);
         slot->chain = chain;
+        slot->kid = chain_schedule(chain)->kid;
+        slot->ratchet_bits = chain_schedule(chain)->ratchet_bits;
         slot->reported_step = step;
         slot->retired = false;
         return 0;
@@ -177,9 +181,9 @@ int slot_know(Participant *participant, KeySlot *slot, uint32_t step, Generation
 
 /* The dead key's frames cannot be told from forged ones any more, but for copies of those that were accepted. */
 static void remember(const Participant *participant, KeySlot *slot, const Generation *generation) {
-        if (!slot->dead && replay_new(&slot->dead, DEAD_IVS) < 0)
-                return; /* then they are told as forged */
-        window_collect(participant, generation, slot->dead);
+        if (generation->handle->cipher || (!slot->dead && replay_new(&slot->dead, DEAD_IVS) < 0))
+                return; /* they name their step; or they are told as forged */
+        window_collect_ivs(participant, generation, slot->dead);
 }
 
 bool slot_expire(Participant *participant, KeySlot *slot, uint64_t now_usec, uint32_t *ret_step) {

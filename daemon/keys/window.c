@@ -52,10 +52,10 @@ static void keep(Participant *participant, uint32_t ring_size, struct Window *wi
         Generation *generation = find_generation(participant, ring_size, window->generation);
 
         if (generation && !generation->merged)
-                generation->merged = take_ptr(window->set);
+                generation->merged = take_ptr(window->seen);
         else if (generation)
-                replay_merge(generation->merged, window->set);
-        window->set = replay_free(window->set);
+                seen_merge(generation->merged, window->seen);
+        window->seen = seen_free(window->seen);
 }
 
 void window_group_put(Participant *participant, WindowGroup *group, uint32_t ring_size) {
@@ -73,24 +73,26 @@ void window_group_put(Participant *participant, WindowGroup *group, uint32_t rin
         free(group);
 }
 
-bool window_seen(const Participant *participant, const WindowGroup *group, const Generation *generation, uint64_t tag) {
+int window_check(const Participant *participant, const WindowGroup *group, const Generation *generation,
+                 uint64_t number) {
         const struct Window *window = find(group, generation->id);
+        int r = 0;
 
         if (window)
-                return replay_seen(window->set, tag);
-        if (generation->merged && replay_seen(generation->merged, tag))
-                return true;
-        for (const WindowGroup *other = participant->groups; other; other = other->next) {
+                return seen_check(window->seen, number);
+        if (generation->merged)
+                r = seen_check(generation->merged, number);
+        for (const WindowGroup *other = participant->groups; other && r == 0; other = other->next) {
                 window = find(other, generation->id);
-                if (window && replay_seen(window->set, tag))
-                        return true;
+                if (window)
+                        r = seen_check(window->seen, number);
         }
-        return false;
+        return r;
 }
 
-static int open_window(const Participant *participant, WindowGroup *group, const Generation *generation, uint32_t limit,
-                       struct Window **ret) {
-        _cleanup_(replay_free_p) ReplaySet *set = NULL;
+static int open_window(const Participant *participant, WindowGroup *group, const Generation *generation,
+                       const SeenKind *kind, struct Window **ret) {
+        _cleanup_(seen_free_p) Seen *seen = NULL;
         int r;
 
         if (group->n == group->allocated) {
@@ -102,38 +104,45 @@ static int open_window(const Participant *participant, WindowGroup *group, const
                 group->windows = windows;
                 group->allocated = allocated;
         }
-        r = replay_new(&set, limit);
+        r = seen_new(&seen, kind);
         if (r < 0)
                 return r;
 
-        window_collect(participant, generation, set);
-        group->windows[group->n] = (struct Window){ .generation = generation->id, .set = take_ptr(set) };
+        if (generation->merged)
+                seen_merge(seen, generation->merged);
+        for (const WindowGroup *other = participant->groups; other; other = other->next) {
+                const struct Window *window = find(other, generation->id);
+
+                if (window)
+                        seen_merge(seen, window->seen);
+        }
+        group->windows[group->n] = (struct Window){ .generation = generation->id, .seen = take_ptr(seen) };
         *ret = &group->windows[group->n++];
         return 0;
 }
 
-int window_add(const Participant *participant, WindowGroup *group, const Generation *generation, uint32_t limit,
-               uint64_t tag) {
+int window_add(const Participant *participant, WindowGroup *group, const Generation *generation, const SeenKind *kind,
+               uint64_t number) {
         struct Window *window = find(group, generation->id);
         int r;
 
         if (!window) {
-                r = open_window(participant, group, generation, limit, &window);
+                r = open_window(participant, group, generation, kind, &window);
                 if (r < 0)
                         return r;
         }
-        replay_add(window->set, tag);
+        seen_add(window->seen, number);
         return 0;
 }
 
-void window_collect(const Participant *participant, const Generation *generation, ReplaySet *into) {
+void window_collect_ivs(const Participant *participant, const Generation *generation, ReplaySet *into) {
         if (generation->merged)
-                replay_merge(into, generation->merged);
+                replay_merge(into, seen_ivs(generation->merged));
         for (const WindowGroup *group = participant->groups; group; group = group->next) {
                 const struct Window *window = find(group, generation->id);
 
                 if (window)
-                        replay_merge(into, window->set);
+                        replay_merge(into, seen_ivs(window->seen));
         }
 }
 
@@ -143,7 +152,7 @@ void window_drop(Participant *participant, Generation *generation) {
 
                 if (!window)
                         continue;
-                replay_free(window->set);
+                seen_free(window->seen);
                 *window = group->windows[--group->n];
         }
 }

@@ -154,21 +154,24 @@ static int clear_video(const ClearFrame *frame, ClearPlan *ret) {
         case FRAMEKEY_FORMAT_REALTIMEKIT:
         case FRAMEKEY_FORMAT_JITSI:
                 return clear_by_type(frame, ret);
-        case FRAMEKEY_FORMAT_SFRAME:
-                return 0;
         default:
                 return FRAMEKEY_VERDICT_UNSUPPORTED;
         }
+}
+
+/* Leading bytes are clear in the trailer formats; SFrame has none, and DAVE ranges. */
+static bool has_clear_bytes(const ClearFrame *frame) {
+        return frame->len > 0 && frame->format != FRAMEKEY_FORMAT_SFRAME && frame->format != FRAMEKEY_FORMAT_DAVE;
 }
 
 int clear_plan(const ClearFrame *frame, ClearPlan *ret) {
         ClearPlan plan = { 0 };
         int r = 0;
 
-        if (frame->len > 0 && frame->media == FRAMEKEY_MEDIA_VIDEO)
+        if (has_clear_bytes(frame) && frame->media == FRAMEKEY_MEDIA_VIDEO)
                 r = clear_video(frame, &plan);
-        else if (frame->len > 0 && frame->media == FRAMEKEY_MEDIA_AUDIO)
-                plan.clear_len = frame->format == FRAMEKEY_FORMAT_SFRAME ? 0 : CLEAR_AUDIO;
+        else if (has_clear_bytes(frame) && frame->media == FRAMEKEY_MEDIA_AUDIO)
+                plan.clear_len = CLEAR_AUDIO;
         if (r != 0)
                 return r;
 

@@ -3,7 +3,7 @@
  * How many leading bytes of a frame stay clear, for format x media x codec x frame type
  * (formats/trailer-frames, section 2), and what else the codec asks for.
  *
- *                      livekit             realtimekit, jitsi    sframe
+ *                      livekit             realtimekit, jitsi    sframe, dave (dave-ranges.h)
  *   audio              1                   1                     0
  *   data               0                   0                     0
  *   video vp8          10 / 3 by type      10 / 3 by type        0

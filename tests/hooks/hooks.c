@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Replaces daemon/util/entropy.o and clock.o in tests/framekeyd-hooked, and nowhere else: IVs can be
- * pinned by a test. It defines every symbol of both objects, so the linker takes neither from the
- * library.
+ * Replaces daemon/util/entropy.o, clock.o and counter.o in tests/framekeyd-hooked, and nowhere else:
+ * IVs, counters and the clock can be pinned by a test. It defines every symbol of these objects, so the
+ * linker takes none of them from the library.
  */
 #include "tests/hooks/pins.h"
 #include "util/clock.h"
+#include "util/counter.h"
 #include "util/entropy.h"
 #include "util/util.h"
 
@@ -44,25 +45,46 @@ void entropy_fill(void *bytes, size_t len) {
                 abort();
 }
 
+/* Takes the next of the armed pins. Two data threads may ask at once; nobody gets one twice, or one from behind the
+ * last. */
+static bool take_pin(_Atomic uint32_t *n_used, _Atomic uint32_t *n_armed, uint32_t *ret) {
+        uint32_t used = atomic_load(n_used);
+
+        do {
+                if (used >= atomic_load(n_armed) || used >= PINS_MAX)
+                        return false;
+        } while (!atomic_compare_exchange_weak(n_used, &used, used + 1));
+        *ret = used;
+        return true;
+}
+
 void entropy_fill_ivs(uint8_t *ivs, size_t n) {
         Pins *p = framekeyd_pins_map();
 
         entropy_fill(ivs, n * 12);
         for (size_t i = 0; p && i < n; i++) {
-                uint32_t used = atomic_load(&p->n_used);
+                uint32_t pin;
 
-                /* Two data threads may ask at once; nobody gets an IV twice, or one from behind the last. */
-                do {
-                        if (used >= atomic_load(&p->n_armed) || used >= PINS_MAX)
-                                return;
-                } while (!atomic_compare_exchange_weak(&p->n_used, &used, used + 1));
-                memcpy(ivs + 12 * i, p->iv[used], 12);
+                if (!take_pin(&p->n_used, &p->n_armed, &pin))
+                        return;
+                memcpy(ivs + 12 * i, p->iv[pin], 12);
         }
 }
 
+uint64_t counter_take(_Atomic uint64_t *counter) {
+        Pins *p = framekeyd_pins_map();
+        uint32_t pin;
+
+        if (p && take_pin(&p->n_counters_used, &p->n_counters_armed, &pin))
+                atomic_store(counter, p->counter[pin]);
+        return atomic_fetch_add(counter, 1);
+}
+
 uint64_t clock_boottime_usec(void) {
+        Pins *p = framekeyd_pins_map();
         struct timespec t;
 
         (void)clock_gettime(CLOCK_BOOTTIME, &t);
-        return (uint64_t)t.tv_sec * USEC_PER_SEC + (uint64_t)t.tv_nsec / NSEC_PER_USEC;
+        return (uint64_t)t.tv_sec * USEC_PER_SEC + (uint64_t)t.tv_nsec / NSEC_PER_USEC +
+               (p ? atomic_load(&p->clock_offset_usec) : 0);
 }

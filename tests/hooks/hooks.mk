@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# The daemon with pinned IVs, for known-answer tests; never installed.
+# The daemon with pinned IVs, counters and clock, for known-answer tests; never installed.
 check_PROGRAMS += tests/framekeyd-hooked
 tests_framekeyd_hooked_SOURCES = daemon/main.c tests/hooks/hooks.c tests/hooks/pins.h
 tests_framekeyd_hooked_CFLAGS = $(AM_CFLAGS) $(LIBSYSTEMD_CFLAGS)

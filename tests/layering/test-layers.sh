@@ -76,7 +76,7 @@ goes_red "a codec allocates" libclient/codec/planted.c 'void *f(void) { return c
 goes_red "a doorbell is read" daemon/channel/planted.c 'int f(R *r) { return read(r->doorbell, b, 8); }'
 goes_red "the ring writes to a shared descriptor" daemon/channel/ring.c 'void f(R *r) { write(r->doorbell, b, 8); }'
 goes_red "the ring reads a descriptor" daemon/channel/ring.c 'void f(int fd) { eventfd_read(fd, &n); }'
-goes_red "memory is mapped outside ring and arena" daemon/keys/planted.c 'void f(void) { mmap(0, 1, 2, 3, 4, 5); }'
+goes_red "memory is mapped outside ring, arena and ledger" daemon/keys/planted.c 'void f(void) { mmap(0, 1, 2, 3, 4, 5); }'
 
 # Prose and literals are not code.
 fresh

@@ -11,6 +11,7 @@ keys_unit_tests = \
 	tests/unit/test-wipe \
 	tests/unit/test-wrap \
 	tests/unit/test-data-plane \
+	tests/unit/test-counted \
 	tests/unit/test-counter-window \
 	tests/unit/test-dave \
 	tests/unit/test-dave-frames \
@@ -56,6 +57,10 @@ tests_unit_test_wrap_LDADD = libkeyplane.la $(CHECK_LIBS)
 tests_unit_test_data_plane_SOURCES = tests/unit/test-data-plane.c
 tests_unit_test_data_plane_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_data_plane_LDADD = libclient/libframekey.la libkeyplane.la $(CHECK_LIBS)
+
+tests_unit_test_counted_SOURCES = tests/unit/test-counted.c
+tests_unit_test_counted_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_counted_LDADD = libkeyplane.la $(CHECK_LIBS)
 
 tests_unit_test_counter_window_SOURCES = tests/unit/test-counter-window.c tests/unit/vector-file.h
 tests_unit_test_counter_window_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(JANSSON_CFLAGS)

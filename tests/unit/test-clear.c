@@ -60,7 +60,8 @@ static const struct {
         { LK, DATA, C(DATA), ANY, F(no_header), 0, 0, false },
         { RTK, DATA, C(UNKNOWN), KEY, F(vp8_key), 0, 0, false },
         { SFRAME, VIDEO, C(H264), KEY, F(h264_key), 0, 0, false },
-        { DAVE, VIDEO, C(VP8), KEY, F(vp8_key), -UNSUP, -UNSUP, false },
+        { DAVE, VIDEO, C(VP8), KEY, F(vp8_key), 0, 0, false },
+        { DAVE, AUDIO, C(OPUS), ANY, F(no_header), 0, 0, false },
         /* By type, as the encoder says. */
         { LK, VIDEO, C(VP8), KEY, F(vp8_delta), 10, 10, false },
         { LK, VIDEO, C(VP8), DELTA, F(vp8_key), 3, 3, false },

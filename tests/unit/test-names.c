@@ -47,10 +47,11 @@ START_TEST(every_verdict_and_error_has_a_sentence_of_its_own) {
 }
 END_TEST
 
-START_TEST(three_verdicts_deliver) {
+START_TEST(four_verdicts_deliver) {
         for (int v = -200; v < 200; v++)
                 ck_assert_int_eq(framekey_verdict_delivers(v), v == FRAMEKEY_OK || v == FRAMEKEY_VERDICT_EMPTY ||
-                                                                       v == FRAMEKEY_VERDICT_SERVER_INJECTED);
+                                                                       v == FRAMEKEY_VERDICT_SERVER_INJECTED ||
+                                                                       v == FRAMEKEY_VERDICT_UNENCRYPTED);
 }
 END_TEST
 
@@ -91,4 +92,4 @@ START_TEST(names_are_those_of_the_bus) {
 END_TEST
 
 RUN_TESTS("names", every_verdict_has_a_name_of_its_own, every_verdict_and_error_has_a_sentence_of_its_own,
-          three_verdicts_deliver, names_lead_back_to_their_values, names_are_those_of_the_bus)
+          four_verdicts_deliver, names_lead_back_to_their_values, names_are_those_of_the_bus)

@@ -53,7 +53,7 @@ static void check_chain(const json_t *entry) {
                 n = unhex(text(step, "material_hex"), secret, sizeof(secret));
                 ck_assert_uint_eq(material->len, n);
                 ck_assert_mem_eq(material->bytes, secret, n);
-                ck_assert_int_eq(schedule_derive(&schedule, material->bytes, material->len, derived), 0);
+                ck_assert_int_eq(schedule_derive(&schedule, 0, material->bytes, material->len, derived), 0);
                 n = unhex(text(step, "aes_key_hex"), expected, sizeof(expected));
                 ck_assert_uint_eq(n, schedule.key_bits / 8);
                 ck_assert_mem_eq(derived->key, expected, n);
