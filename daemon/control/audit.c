@@ -27,6 +27,7 @@ static const struct {
         [AUDIT_REMOVE_PARTICIPANT] = { "remove-participant", "c69fcd8e8eee4753ad0ab7482ae92098" },
         [AUDIT_JOIN] = { "join", "1b646cb57bed4384900c55b88e16336b" },
         [AUDIT_LEAVE] = { "leave", "fedaabb717a341069ff94cf885923263" },
+        [AUDIT_ALLOW_UNENCRYPTED] = { "allow-unencrypted", "7893b26e7e124acfbf74e5f12e596143" },
         [AUDIT_IMPORT_KEY] = { "import-key", "4dd569924bf4420991bf5111b259b295" },
         [AUDIT_GENERATE_KEY] = { "generate-key", "9132c8441b5747bca652791ab184c599" },
         [AUDIT_IMPORT_WRAPPED] = { "import-wrapped", "e9b6a76c8a7d41bcb742c6a9151c18a6" },

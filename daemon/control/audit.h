@@ -20,6 +20,7 @@ typedef enum AuditAction {
         AUDIT_REMOVE_PARTICIPANT,
         AUDIT_JOIN,
         AUDIT_LEAVE,
+        AUDIT_ALLOW_UNENCRYPTED,
         AUDIT_IMPORT_KEY,
         AUDIT_GENERATE_KEY,
         AUDIT_IMPORT_WRAPPED,

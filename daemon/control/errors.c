@@ -74,6 +74,16 @@ int error_fill_outcome(sd_bus_error *error, int outcome) {
                 return error_set(error, ERROR_NO_SUCH_SESSION);
         case SESSION_FORGED:
                 return error_set(error, ERROR_WRAPPED_KEY_INVALID);
+        case SESSION_KEY_EXISTS:
+                return error_set(error, ERROR_KEY_EXISTS);
+        case SESSION_BOTH_WAYS:
+                return error_set(error, ERROR_KEY_DIRECTION);
+        case SESSION_SPENT:
+                return error_set(error, ERROR_KEY_SPENT);
+        case SESSION_NO_MEMBER:
+                return error_set(error, ERROR_NO_MEMBER);
+        case SESSION_NO_STEPS:
+                return error_set(error, ERROR_NO_STEPS);
         case -ENOMEM:
                 /* What the key plane allocates for a key lies in the arena, which is far smaller than the heap. */
                 return error_set(error, ERROR_SECRET_MEMORY_FULL);

@@ -28,7 +28,22 @@
           "There is no such profile; the Manager's property Profiles lists them.")                                     \
         X(PARTICIPANT_EXISTS, "ParticipantExists", ENOTUNIQ,                                                           \
           "The session has this participant already; remove it first to give it another role.")                        \
-        X(KEY_EXISTS, "KeyExists", EEXIST, "There is a key under this index already; choose another index.")           \
+        X(KEY_EXISTS, "KeyExists", EEXIST,                                                                             \
+          "Another key is in use under this KID; import with replace=true if it is to take its place, or choose "      \
+          "another kid.")                                                                                              \
+        X(KEY_DIRECTION, "KeyDirection", EALREADY,                                                                     \
+          "The session has this key for the other direction; a key of this format has one sender. Give each "          \
+          "participant a key of its own.")                                                                             \
+        X(KEY_SPENT, "KeySpent", EKEYREVOKED,                                                                          \
+          "This key was sent under before, and its counters are not known any more, or the daemon keeps none: it can " \
+          "be imported for a remote participant only. Use a fresh key, or one that GenerateKey makes.")                \
+        X(NO_MEMBER, "NoMember", EDESTADDRREQ,                                                                         \
+          "In a session of an MLS group participants are added with the option member-index, in others without.")      \
+        X(MEMBER_EXISTS, "MemberExists", EADDRINUSE,                                                                   \
+          "The session has a participant with this member index and context already; remove it first.")                \
+        X(NO_STEPS, "NoSteps", EPROTONOSUPPORT,                                                                        \
+          "Keys of this session do not step by hand: SFrame needs the option ratchet-bits, MLS groups have epochs "    \
+          "instead, and DAVE's generations follow from the count of frames. Rotate the key.")                          \
         X(WRONG_KEY_MODE, "WrongKeyMode", EPROTOTYPE,                                                                  \
           "The session's key mode does not fit: a shared session takes keys for the empty participant, the others "    \
           "for named ones. Open the session with the option key-mode to change that.")                                 \

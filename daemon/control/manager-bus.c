@@ -349,14 +349,24 @@ static int property_profiles(sd_bus *bus, const char *path, const char *interfac
 
 static int property_cipher_suites(sd_bus *bus, const char *path, const char *interface, const char *property,
                                   sd_bus_message *reply, void *userdata, sd_bus_error *error) {
-        return sd_bus_message_append(reply, "as", 2, key_options_suite(&(Schedule){ .key_bits = 128 }),
-                                     key_options_suite(&(Schedule){ .key_bits = 256 }));
+        int r;
+
+        r = sd_bus_message_open_container(reply, 'a', "s");
+        if (r >= 0)
+                r = sd_bus_message_append(reply, "ss", key_options_suite(&(Schedule){ .key_bits = 128 }),
+                                          key_options_suite(&(Schedule){ .key_bits = 256 }));
+        for (size_t i = 0; r >= 0 && suite_at(i); i++)
+                r = sd_bus_message_append(reply, "s", suite_at(i)->name);
+        return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
 static int property_text(sd_bus *bus, const char *path, const char *interface, const char *property,
                          sd_bus_message *reply, void *userdata, sd_bus_error *error) {
         const Arena *arena = arena_installed();
+        const Daemon *daemon = userdata;
 
+        if (strcmp(property, "CounterState") == 0)
+                return sd_bus_message_append(reply, "s", ledger_is_kept(daemon->ledger) ? "kept" : "volatile");
         if (strcmp(property, "Version") == 0)
                 return sd_bus_message_append(reply, "s", PACKAGE_VERSION);
         return sd_bus_message_append(reply, "s", arena ? arena_protection_name(arena_protection(arena)) : "none");
@@ -393,6 +403,7 @@ static const sd_bus_vtable manager_bus_vtable[] = {
         SD_BUS_PROPERTY("Profiles", "as", property_profiles, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("CipherSuites", "as", property_cipher_suites, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("MemoryProtection", "s", property_text, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("CounterState", "s", property_text, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("Sessions", "u", property_count, 0, 0),
         SD_BUS_PROPERTY("Keys", "u", property_count, 0, 0),
         SD_BUS_PROPERTY("Locked", "b", property_locked, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),

@@ -221,6 +221,11 @@ static int install(Operation *operation, Secret *secret, sd_bus_error *error) {
 
         r = session_import(operation->session->session, operation->participant, operation->index, secret,
                            &operation->options.schedule, operation->options.step, on_installed, operation);
+        if (r == -EINVAL && operation->options.schedule.kdf == SCHEDULE_DAVE)
+                return error_set_invalid(error, "A sender's generation follows from its count of frames; leave the "
+                                                "option step out.");
+        if (r == -EINVAL && !schedule_steps(&operation->options.schedule))
+                return error_set_invalid(error, "Keys of this session do not step; leave the option step out.");
         if (r == -EINVAL)
                 /* The schedule was checked with the options: what is left is their product. */
                 return error_set_invalid(error, "The options step and iterations together ask for a derivation of many "
@@ -257,9 +262,12 @@ static void on_secret(SecretRead *reading, int result, Secret *secret, void *use
         if (result == SECRET_READ_EMPTY && operation->options.allow_empty &&
             operation->options.schedule.kdf == SCHEDULE_PBKDF2)
                 result = secret_new(&secret, 0);
-        if (result == 0)
-                result = install(operation, secret, &error);
-        else
+        if (result == 0) {
+                result = key_options_check_secret(&operation->options.schedule, secret->len, &error);
+                if (result == 0)
+                        result = install(operation, take_ptr(secret), &error);
+                secret_free(secret);
+        } else
                 result = secret_error(&error, result);
         if (result < 0)
                 operation_refuse(operation, &error);

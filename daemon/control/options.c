@@ -11,7 +11,8 @@
 const Option options_none[] = { { .name = NULL } };
 
 static const char *const signatures[] = {
-        [OPTION_BOOL] = "b", [OPTION_U32] = "u", [OPTION_U64] = "t", [OPTION_WORD] = "s", [OPTION_BYTES] = "ay",
+        [OPTION_BOOL] = "b", [OPTION_U32] = "u",    [OPTION_U64] = "t",
+        [OPTION_WORD] = "s", [OPTION_BYTES] = "ay", [OPTION_TEXT] = "s",
 };
 
 /* "a, b and c" for the error texts. */
@@ -31,7 +32,8 @@ static int refuse_unknown(const Option *table, const char *name, sd_bus_error *e
         return error_set_invalid(error, "Unknown option '%.64s'; this call takes %s.", name, known);
 }
 
-static int read_number(sd_bus_message *message, const Option *option, void *field, sd_bus_error *error) {
+static int read_number(sd_bus_message *message, const Option *option, void *target, sd_bus_error *error) {
+        void *field = (uint8_t *)target + option->offset;
         uint64_t value = 0;
         uint32_t small = 0;
         int r;
@@ -50,6 +52,8 @@ static int read_number(sd_bus_message *message, const Option *option, void *fiel
                 *(uint32_t *)field = small;
         else
                 *(uint64_t *)field = value;
+        if (option->given_offset > 0)
+                *(bool *)((uint8_t *)target + option->given_offset) = true;
         return 0;
 }
 
@@ -101,11 +105,13 @@ static int read_value(sd_bus_message *message, const Option *option, void *targe
                 return 0;
         case OPTION_U32:
         case OPTION_U64:
-                return read_number(message, option, field, error);
+                return read_number(message, option, target, error);
         case OPTION_WORD:
                 return read_word(message, option, field, error);
         case OPTION_BYTES:
                 return read_bytes(message, option, target, error);
+        case OPTION_TEXT:
+                return sd_bus_message_read_basic(message, 's', field);
         default:
                 assert(false);
                 return -EINVAL;
@@ -141,6 +147,11 @@ static const Option *table_find(const Option *table, const char *name) {
 }
 
 int options_read(sd_bus_message *message, const Option *table, void *target, sd_bus_error *error) {
+        return options_read_for(message, table, OPTION_FOR_ALL, target, error);
+}
+
+int options_read_for(sd_bus_message *message, const Option *table, OptionKinds kind, void *target,
+                     sd_bus_error *error) {
         uint64_t seen = 0;
         int r;
 
@@ -157,6 +168,11 @@ int options_read(sd_bus_message *message, const Option *table, void *target, sd_
                 option = table_find(table, name);
                 if (!option)
                         return refuse_unknown(table, name, error);
+                if (option->only != OPTION_FOR_ALL && !(option->only & kind))
+                        return error_set_invalid(error,
+                                                 "Option '%s' does not go with this session's format and key mode; "
+                                                 "leave it out.",
+                                                 name);
                 if (seen & UINT64_C(1) << (option - table))
                         return error_set_invalid(error, "Option '%s' is given twice; give it once.", name);
                 seen |= UINT64_C(1) << (option - table);

@@ -17,7 +17,12 @@ typedef enum OptionType {
         OPTION_U64,   /* t into uint64_t, min..max */
         OPTION_WORD,  /* s into uint32_t, one of `words` */
         OPTION_BYTES, /* ay into an array of max bytes and a size_t at len_offset */
+        OPTION_TEXT,  /* s into a const char *, borrowed from the message */
 } OptionType;
+
+/* What an option may be about, for tables that serve several; bits. */
+typedef unsigned OptionKinds;
+#define OPTION_FOR_ALL 0u
 
 typedef struct OptionWord {
         const char *word; /* NULL ends the list */
@@ -31,10 +36,14 @@ typedef struct Option {
         uint64_t min, max;
         size_t len_offset;
         const OptionWord *words;
+        size_t given_offset; /* numbers: of a bool that tells that it was given; 0: nowhere */
+        OptionKinds only;    /* OPTION_FOR_ALL, or which kinds it goes with */
 } Option;
 
 /* Reads the dictionary that comes next in the message. 0; negative errno with `error` set; `target` may be half
  * written then. */
 int options_read(sd_bus_message *message, const Option *table, void *target, sd_bus_error *error);
+/* As above, for a target of this kind: options that are only for others are refused. */
+int options_read_for(sd_bus_message *message, const Option *table, OptionKinds kind, void *target, sd_bus_error *error);
 /* For methods whose options come later: an empty table. */
 extern const Option options_none[];

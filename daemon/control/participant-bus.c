@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* org.framekey1.Participant: read only; a session's participants are changed at the Session. */
 #include "control/object-tree.h"
-#include "control/session-object.h"
+#include "control/session-bus.h"
 #include "control/statistics.h"
 #include "util/realtime.h"
 
@@ -97,6 +97,42 @@ static int property_key_times(sd_bus *bus, const char *path, const char *interfa
         return sd_bus_message_close_container(reply);
 }
 
+/* SFrame: which KIDs frames of this participant have, by key index. */
+static int property_key_ids(sd_bus *bus, const char *path, const char *interface, const char *property,
+                            sd_bus_message *reply, void *userdata, sd_bus_error *error) {
+        const ParticipantObject *participant = userdata;
+        Session *session = participant->session->session;
+        int r;
+
+        r = sd_bus_message_open_container(reply, 'a', "(ut)");
+        if (r < 0)
+                return r;
+        for (uint32_t index = 0; index < session_config(session)->ring_size; index++) {
+                SessionKeyInfo info;
+
+                if (session_config(session)->format != FRAMEKEY_FORMAT_SFRAME ||
+                    session_key_info(session, participant->id, index, &info) != 0)
+                        continue;
+                r = sd_bus_message_append(reply, "(ut)", index, info.kid);
+                if (r < 0)
+                        return r;
+        }
+        return sd_bus_message_close_container(reply);
+}
+
+static int property_unencrypted(sd_bus *bus, const char *path, const char *interface, const char *property,
+                                sd_bus_message *reply, void *userdata, sd_bus_error *error) {
+        SessionParticipantInfo info;
+        int r;
+
+        r = get_info(userdata, &info);
+        if (r < 0)
+                return r;
+        return sd_bus_message_append(
+                reply, "(st)", session_clear_name(info.clear),
+                info.clear == SESSION_CLEAR_NOTHING ? UINT64_C(0) : realtime_from_boottime(info.clear_until_usec));
+}
+
 static int property_frames(sd_bus *bus, const char *path, const char *interface, const char *property,
                            sd_bus_message *reply, void *userdata, sd_bus_error *error) {
         SessionParticipantInfo info;
@@ -140,6 +176,8 @@ const sd_bus_vtable participant_bus_vtable[] = {
         SD_BUS_PROPERTY("State", "s", property_state, 0, 0),
         SD_BUS_PROPERTY("Keys", "a(utub)", property_keys, 0, 0),
         SD_BUS_PROPERTY("KeyTimes", "a(usttt)", property_key_times, 0, 0),
+        SD_BUS_PROPERTY("KeyIds", "a(ut)", property_key_ids, 0, 0),
+        SD_BUS_PROPERTY("Unencrypted", "(st)", property_unencrypted, 0, 0),
         SD_BUS_PROPERTY("FollowsWindow", "b", property_follows_window, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("FramesOk", "t", property_frames, 0, 0),
         SD_BUS_PROPERTY("FramesFailed", "t", property_frames, 0, 0),

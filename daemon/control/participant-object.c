@@ -17,7 +17,8 @@ static int table_add(ParticipantObject *participant) {
         return participant->by_id.tbl ? 0 : -ENOMEM;
 }
 
-int participant_object_new(ParticipantObject **ret, SessionObject *session, const char *identity, bool local) {
+int participant_object_new(ParticipantObject **ret, SessionObject *session, const char *identity, bool local,
+                           const ParticipantMember *member) {
         _cleanup_(participant_object_free_p) ParticipantObject *participant = NULL;
         int r;
 
@@ -36,9 +37,11 @@ int participant_object_new(ParticipantObject **ret, SessionObject *session, cons
         r = sd_bus_path_encode_many(&participant->path, SESSION_PATH "/%/participant/%", session->id, identity);
         if (r < 0)
                 return r;
-        r = session_add_participant(session->session, local, &participant->id);
-        if (r < 0)
-                return r;
+        r = member->given
+                    ? session_add_member(session->session, local, member->context, member->index, &participant->id)
+                    : session_add_participant(session->session, local, &participant->id);
+        if (r != 0)
+                return r < 0 ? r : PARTICIPANT_PLANE + r;
         r = table_add(participant);
         if (r < 0)
                 return r;

@@ -26,10 +26,19 @@ typedef struct ParticipantObject {
 typedef enum ParticipantOutcome {
         PARTICIPANT_EXISTS = 1,
         PARTICIPANT_QUOTA,
+        PARTICIPANT_PLANE = 16, /* and from here on a SessionOutcome */
 } ParticipantOutcome;
 
-/* Adds it to the session. 0; ParticipantOutcome; -ENOMEM. */
-int participant_object_new(ParticipantObject **ret, SessionObject *session, const char *identity, bool local);
+/* A place in an MLS group. */
+typedef struct ParticipantMember {
+        bool given;
+        uint64_t context;
+        uint64_t index;
+} ParticipantMember;
+
+/* Adds it to the session. 0; ParticipantOutcome; -ENOMEM; -ERANGE the place does not fit into a KID. */
+int participant_object_new(ParticipantObject **ret, SessionObject *session, const char *identity, bool local,
+                           const ParticipantMember *member);
 /* Takes it out of the session and, unless that is closing, out of the key plane. Takes NULL; returns NULL. */
 ParticipantObject *participant_object_free(ParticipantObject *participant);
 DEFINE_CLEANUP(ParticipantObject, participant_object_free)

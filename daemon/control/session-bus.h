@@ -13,7 +13,8 @@ typedef int SessionProperty(sd_bus *bus, const char *path, const char *interface
 
 /* session-participants.c */
 SessionMethod session_method_add_participant, session_method_remove_participant;
-SessionMethod session_method_join, session_method_leave;
+SessionMethod session_method_join, session_method_leave, session_method_allow_unencrypted;
+const char *session_clear_name(SessionClear clear);
 /* session-keys.c */
 SessionMethod session_method_import_key, session_method_generate_key;
 SessionMethod session_method_ratchet, session_method_rotate, session_method_activate, session_method_retire_key;

@@ -7,9 +7,14 @@
 
 static const Option key_options[] = {
         KEY_OPTION_ROWS(KeyOptions),
+        SFRAME_OPTION_ROWS(KeyOptions),
+        SOURCE_OPTION_ROWS(KeyOptions),
         ACTIVATION_OPTION_ROWS(KeyOptions),
         { .name = "step", .type = OPTION_U32, .offset = offsetof(KeyOptions, step), .max = SESSION_STEP_MAX },
-        { .name = "allow-empty", .type = OPTION_BOOL, .offset = offsetof(KeyOptions, allow_empty) },
+        { .name = "allow-empty",
+          .type = OPTION_BOOL,
+          .offset = offsetof(KeyOptions, allow_empty),
+          .only = KEY_OPTION_SALTED },
         { .name = NULL },
 };
 
@@ -17,7 +22,7 @@ static int read_key_options(sd_bus_message *message, KeyOptions *options, sd_bus
         int r;
 
         options->activation = ACTIVATION_OPTIONS_NONE;
-        r = options_read(message, key_options, options, error);
+        r = options_read_for(message, key_options, key_options_kind(&options->schedule), options, error);
         if (r < 0)
                 return r;
         activation_options_settle(&options->activation);
@@ -59,7 +64,8 @@ int session_method_generate_key(sd_bus_message *message, void *userdata, sd_bus_
         if (r < 0)
                 return r;
         /* Stretching is for passphrases; random bytes need none. */
-        options.schedule.kdf = SCHEDULE_HKDF;
+        if (options.schedule.kdf == SCHEDULE_PBKDF2)
+                options.schedule.kdf = SCHEDULE_HKDF;
         r = read_key_options(message, &options, error);
         if (r < 0)
                 return r;

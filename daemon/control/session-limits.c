@@ -17,16 +17,30 @@ int session_limits_check_span(const char *what, uint64_t usec, sd_bus_error *err
                                  timespan_format(usec, wished), timespan_format(POLICY_SPAN_MAX_USEC, most));
 }
 
-int session_limits_interval(const Policy *policy, uint64_t wished_usec, RatchetPolicy *ratchet, sd_bus_error *error) {
+int session_limits_steps(const Schedule *schedule, const RatchetPolicy *ratchet, sd_bus_error *error) {
+        if (schedule_steps_at_will(schedule) || (ratchet->interval_usec | ratchet->frames | ratchet->bytes) == 0)
+                return 0;
+        if (schedule->kdf == SCHEDULE_DAVE)
+                return error_set_invalid(error,
+                                         "DAVE's generations follow from the count of frames, and receivers take "
+                                         "no other; leave the ratchet options out.");
+        return error_set_invalid(error, "SFrame steps in the bits of the KID that the option ratchet-bits sets aside, "
+                                        "and there are none; give it, or leave the other ratchet options out.");
+}
+
+int session_limits_interval(const Policy *policy, const Schedule *schedule, uint64_t wished_usec,
+                            RatchetPolicy *ratchet, sd_bus_error *error) {
         uint64_t least = MAX_OF(policy->minimum_ratchet_interval_usec, INTERVAL_FLOOR_USEC),
                  by_default = policy->default_ratchet_interval_usec;
         char wished[TIMESPAN_TEXT_MAX], minimum[TIMESPAN_TEXT_MAX];
         int r;
 
         if (wished_usec == SESSION_LIMIT_UNSAID) {
-                /* Nobody of this call has said that its peers can follow a timer. */
-                ratchet->only_if_followed = true;
+                /* Nobody of this call has said that its peers can follow a timer. SFrame's see the step in the KID. */
+                ratchet->only_if_followed = schedule->kdf != SCHEDULE_SFRAME;
                 ratchet->interval_usec = by_default > 0 ? MAX_OF(by_default, least) : 0;
+                if (!schedule_steps_at_will(schedule))
+                        ratchet->interval_usec = 0;
                 return 0;
         }
         r = session_limits_check_span("A ratchet interval", wished_usec, error);

@@ -17,5 +17,8 @@
 int session_limits_check_span(const char *what, uint64_t usec, sd_bus_error *error);
 /* Puts what is allowed into `config`: the timer's interval and the age at which a key is refused. 0; negative errno
  * with `error` set. */
-int session_limits_interval(const Policy *policy, uint64_t wished_usec, RatchetPolicy *ratchet, sd_bus_error *error);
+int session_limits_interval(const Policy *policy, const Schedule *schedule, uint64_t wished_usec,
+                            RatchetPolicy *ratchet, sd_bus_error *error);
+/* Whether keys of the schedule can step as the policy says. As above. */
+int session_limits_steps(const Schedule *schedule, const RatchetPolicy *ratchet, sd_bus_error *error);
 int session_limits_age(const Policy *policy, uint64_t wished_usec, SessionConfig *config, sd_bus_error *error);

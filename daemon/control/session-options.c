@@ -19,6 +19,9 @@ typedef struct SessionOptions {
         bool linger;
         uint64_t interval_usec;
         uint64_t maximum_age_usec;
+        const char *suite; /* NULL: the preset's */
+        uint32_t mls_index_bits;
+        uint32_t mls_epoch_bits;
         SessionConfig config;
         Schedule schedule;
 } SessionOptions;
@@ -30,20 +33,41 @@ typedef struct SessionOptions {
                 .name = (option_name), .type = (number_type), .offset = offsetof(SessionOptions, member),              \
                 .min = (least), .max = (most)                                                                          \
         }
+#define SFRAME_ROW(option_name, member, least, most)                                                                   \
+        {                                                                                                              \
+                .name = (option_name), .type = OPTION_U32, .offset = offsetof(SessionOptions, member), .min = (least), \
+                .max = (most), .only = KEY_OPTION_SFRAME                                                               \
+        }
 #define U32_ROW(option_name, member, least, most) NUMBER_ROW(option_name, OPTION_U32, member, least, most)
 #define U64_ROW(option_name, member, least, most) NUMBER_ROW(option_name, OPTION_U64, member, least, most)
 
 static const Option session_options[] = {
-        { .name = "key-mode", .type = OPTION_WORD, .offset = offsetof(SessionOptions, shared), .words = key_modes },
+        { .name = "key-mode",
+          .type = OPTION_WORD,
+          .offset = offsetof(SessionOptions, shared),
+          .words = key_modes,
+          .only = KEY_OPTION_SALTED },
+        { .name = "cipher-suite",
+          .type = OPTION_TEXT,
+          .offset = offsetof(SessionOptions, suite),
+          .only = KEY_OPTION_SFRAME },
+        SFRAME_ROW("ratchet-bits", schedule.ratchet_bits, 0, 32),
+        SFRAME_ROW("mls-index-bits", mls_index_bits, 1, 48),
+        SFRAME_ROW("mls-epoch-bits", mls_epoch_bits, 1, 8),
         U32_ROW("ring-size", config.ring_size, 1, SESSION_RING_MAX),
         U32_ROW("ratchet-window", config.ratchet_window, 0, SESSION_WINDOW_MAX),
         U64_ROW("grace-usec", config.grace_usec, 0, GRACE_MAX_USEC),
-        U32_ROW("replay-window", config.replay_window, 0, SESSION_REPLAY_MAX),
+        { .name = "replay-window",
+          .type = OPTION_U32,
+          .offset = offsetof(SessionOptions, config.replay_window),
+          .max = SESSION_REPLAY_MAX,
+          .only = KEY_OPTION_SALTED },
         { .name = "server-trailer",
           .type = OPTION_BYTES,
           .offset = offsetof(SessionOptions, config.server_trailer),
           .len_offset = offsetof(SessionOptions, config.server_trailer_len),
-          .max = SESSION_SERVER_TRAILER_MAX },
+          .max = SESSION_SERVER_TRAILER_MAX,
+          .only = KEY_OPTION_SALTED },
         FLAG_ROW("exclusive", exclusive),
         FLAG_ROW("linger", linger),
         /* UINT64_MAX - 1: what is left unsaid cannot be said. */
@@ -63,9 +87,47 @@ static const Option session_options[] = {
         { .name = NULL },
 };
 
+static int settle_suite(SessionOptions *options, sd_bus_error *error) {
+        const SuiteInfo *suite = options->suite ? suite_find_by_name(options->suite) : NULL;
+
+        if (!options->suite)
+                return 0;
+        if (!suite || suite->id == SUITE_DAVE)
+                return error_set_invalid(
+                        error,
+                        "Option 'cipher-suite' is '%.64s'; it must be one of SFrame's suites 1 to 8 by "
+                        "its name, as the Manager's property CipherSuites lists them.",
+                        options->suite);
+        options->schedule.suite = suite->id;
+        return 0;
+}
+
+static int settle_mls(SessionOptions *options, sd_bus_error *error) {
+        SessionConfig *config = &options->config;
+
+        if (options->mls_index_bits == 0 && options->mls_epoch_bits == 0)
+                return 0;
+        if (options->mls_index_bits == 0 || options->mls_epoch_bits == 0)
+                return error_set_invalid(error, "An MLS group needs both options, mls-index-bits and mls-epoch-bits.");
+        if (options->schedule.ratchet_bits > 0)
+                return error_set_invalid(error, "The keys of an MLS group do not ratchet; leave ratchet-bits out.");
+        options->schedule.kdf = SCHEDULE_EPOCH;
+        options->shared = true;
+        config->mls_index_bits = (uint8_t)options->mls_index_bits;
+        config->mls_epoch_bits = (uint8_t)options->mls_epoch_bits;
+        config->ring_size = 1u << options->mls_epoch_bits; /* an epoch takes the place of the one with its bits */
+        return 0;
+}
+
 static int check(const Policy *policy, SessionOptions *options, sd_bus_error *error) {
         SessionConfig *config = &options->config;
         int r;
+
+        r = settle_suite(options, error);
+        if (r == 0)
+                r = settle_mls(options, error);
+        if (r < 0)
+                return r;
 
         if (config->replay_window > 0 &&
             (config->replay_window < SESSION_REPLAY_MIN || (config->replay_window & (config->replay_window - 1)) != 0))
@@ -76,7 +138,10 @@ static int check(const Policy *policy, SessionOptions *options, sd_bus_error *er
         r = key_options_check(&options->schedule, error);
         if (r < 0)
                 return r;
-        r = session_limits_interval(policy, options->interval_usec, &config->ratchet, error);
+        r = session_limits_interval(policy, &options->schedule, options->interval_usec, &config->ratchet, error);
+        if (r < 0)
+                return r;
+        r = session_limits_steps(&options->schedule, &config->ratchet, error);
         if (r < 0)
                 return r;
         return session_limits_age(policy, options->maximum_age_usec, config, error);
@@ -91,7 +156,7 @@ int session_options_read(sd_bus_message *message, const Policy *policy, SessionR
 
         preset_session_config(request->preset, &options.config);
         preset_schedule(request->preset, &options.schedule);
-        r = options_read(message, session_options, &options, error);
+        r = options_read_for(message, session_options, key_options_kind(&options.schedule), &options, error);
         if (r < 0)
                 return r;
         r = check(policy, &options, error);

@@ -49,6 +49,12 @@ int session_property_number(sd_bus *bus, const char *path, const char *interface
                         return sd_bus_message_append(reply, "t", times[i].value);
         if (strcmp(property, "RatchetWindow") == 0)
                 return sd_bus_message_append(reply, "u", config->ratchet_window);
+        if (strcmp(property, "RatchetBits") == 0)
+                return sd_bus_message_append(reply, "u", session->schedule.ratchet_bits);
+        if (strcmp(property, "MlsIndexBits") == 0)
+                return sd_bus_message_append(reply, "u", (uint32_t)config->mls_index_bits);
+        if (strcmp(property, "MlsEpochBits") == 0)
+                return sd_bus_message_append(reply, "u", (uint32_t)config->mls_epoch_bits);
         if (strcmp(property, "RingSize") == 0)
                 return sd_bus_message_append(reply, "u", config->ring_size);
         return sd_bus_message_append(reply, "u", (uint32_t)session->owner.uid); /* OwnerUID */
@@ -124,10 +130,12 @@ static int set_ratchet(SessionObject *session, const char *property, uint64_t va
         int r = 0;
 
         if (field == &ratchet.interval_usec)
-                r = session_limits_interval(&session->daemon->policy, MIN_OF(value, SESSION_LIMIT_UNSAID - 1), &ratchet,
-                                            error);
+                r = session_limits_interval(&session->daemon->policy, &session->schedule,
+                                            MIN_OF(value, SESSION_LIMIT_UNSAID - 1), &ratchet, error);
         else
                 *field = value;
+        if (r == 0)
+                r = session_limits_steps(&session->schedule, &ratchet, error);
         if (r == 0)
                 session_set_ratchet(session->session, &ratchet);
         return r;

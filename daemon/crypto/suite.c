@@ -62,6 +62,13 @@ const SuiteInfo *suite_find(uint32_t id) {
         return NULL;
 }
 
+const SuiteInfo *suite_find_by_name(const char *name) {
+        for (size_t i = 0; i < ELEMENTS(suites); i++)
+                if (strcmp(suites[i].name, name) == 0)
+                        return &suites[i];
+        return NULL;
+}
+
 const SuiteInfo *suite_at(size_t i) {
         return i < ELEMENTS(suites) ? &suites[i] : NULL;
 }

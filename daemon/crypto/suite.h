@@ -58,6 +58,7 @@ typedef struct SuiteFrame {
 
 /* NULL if there is no such suite. Static. */
 const SuiteInfo *suite_find(uint32_t id);
+const SuiteInfo *suite_find_by_name(const char *name);
 /* All in turn, for listings and tests; NULL at the end. */
 const SuiteInfo *suite_at(size_t i);
 

@@ -345,7 +345,7 @@ int session_ratchet(Session *session, uint32_t participant, uint32_t index, Sess
                 index = session_active(session, participant);
         r = session_position(session, participant, index, &chain, &step);
         if (r == 0 && !schedule_steps_at_will(chain_schedule(chain)))
-                r = -EOPNOTSUPP;
+                r = SESSION_NO_STEPS;
         if (r == 0)
                 chain_ref(chain);
         session_unlock(session);

@@ -47,6 +47,18 @@ const char *schedule_check(const Schedule *schedule) {
         return "kdf must be pbkdf2 or hkdf";
 }
 
+void schedule_secret_len(const Schedule *schedule, size_t *ret_least, size_t *ret_most) {
+        *ret_least = 0;
+        *ret_most = SECRET_MAX;
+        if (schedule->kdf == SCHEDULE_SFRAME) { /* 128 bits, or they could be guessed from the name in a ledger */
+                *ret_least = 16;
+                *ret_most = SFRAME_BASE_KEY_MAX;
+        } else if (schedule->kdf == SCHEDULE_EPOCH)
+                *ret_least = *ret_most = schedule_key_len(schedule);
+        else if (schedule->kdf == SCHEDULE_DAVE)
+                *ret_least = *ret_most = schedule->of_group ? DAVE_SECRET_LEN : DAVE_BASE_LEN;
+}
+
 size_t schedule_step_size(const Schedule *schedule) {
         const ScheduleStep *step = NULL;
 

@@ -69,6 +69,8 @@ typedef union ScheduleStep {
 
 /* Whether the parameters are within bounds; NULL or a sentence naming the option that is not. Static. */
 const char *schedule_check(const Schedule *schedule);
+/* How long an imported secret may be. */
+void schedule_secret_len(const Schedule *schedule, size_t *ret_least, size_t *ret_most);
 size_t schedule_step_size(const Schedule *schedule);
 size_t schedule_key_len(const Schedule *schedule);
 /* The material of the next step. */

@@ -98,6 +98,7 @@ typedef enum SessionOutcome {
         SESSION_BOTH_WAYS,  /* this key is received under, and must not be sent under; or the other way round */
         SESSION_SPENT,      /* was sent under by a daemon whose counters are lost: good for receiving only */
         SESSION_NO_MEMBER,  /* an MLS session needs the participant's place in the group; others have none */
+        SESSION_NO_STEPS,   /* keys of this kind do not step, or not by hand */
 } SessionOutcome;
 
 /* Where a key came from, and so who can replace it. */
@@ -239,8 +240,7 @@ typedef struct SessionRotation {
  * -ENOMEM. */
 int session_rotate(Session *session, uint32_t participant, SessionReason reason, SessionRotation *ret);
 /* Moves the key one step, at a sender or (by hand) at a receiver; the shared key moves for all local participants,
- * and for remote ones if the window is 0. As session_import() for callbacks; -EOPNOTSUPP keys of this kind do not step,
- * or not by hand. */
+ * and for remote ones if the window is 0. As session_import() for callbacks; SESSION_NO_STEPS. */
 int session_ratchet(Session *session, uint32_t participant, uint32_t index, SessionDone done, void *userdata);
 /* Wipes the key under `index` with all its generations. 0 or as session_activate(). */
 int session_retire(Session *session, uint32_t participant, uint32_t index);
