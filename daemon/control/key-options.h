@@ -51,7 +51,8 @@ OptionKinds key_options_kind(const Schedule *schedule);
         { .name = "kid",                                                                                               \
           .type = OPTION_U64,                                                                                          \
           .offset = offsetof(target, schedule.kid),                                                                    \
-          .max = UINT64_MAX - 1,                                                                                       \
+          .max = UINT64_MAX,                                                                                           \
+          .given_offset = offsetof(target, schedule.kid_given),                                                        \
           .only = KEY_OPTION_SFRAME },                                                                                 \
         {                                                                                                              \
                 .name = "replace", .type = OPTION_BOOL, .offset = offsetof(target, schedule.replace),                  \

@@ -274,7 +274,7 @@ int derive_import(Session *session, uint32_t participant, uint32_t index, Secret
         job = job_new(session, JOB_IMPORT, participant, index, schedule);
         if (!job)
                 return -ENOMEM;
-        if (job->schedule.kid == SCHEDULE_KID_BY_INDEX)
+        if (!schedule->kid_given)
                 job->schedule.kid = (uint64_t)index << schedule->ratchet_bits;
         job->derive.keep_first = frame_counts(session->config.format); /* for its name */
         job->derive.material = take_ptr(material);

@@ -130,6 +130,10 @@ static int accept(const Opening *o, KeySlot *slot, Generation *generation, uint6
         ret->key_index = (uint16_t)(slot - o->grant->participant->slots);
         o->grant->health.seen_index = ret->key_index;
         frame_open_end(o->grant, o->request, &opened, ret);
+        if (ret->verdict == FRAMEKEY_OK && (o->grant->newest_chain != slot->chain || count > o->grant->newest_count)) {
+                o->grant->newest_chain = slot->chain;
+                o->grant->newest_count = count;
+        }
         return ret->verdict;
 }
 
@@ -178,6 +182,9 @@ static int open_slot(const Opening *o, KeySlot *slot, FrameResult *ret) {
                         oldest = MIN_OF(oldest, previous->step);
         count = dave_count(o->shape.nonce, oldest);
         generation = dave_generation(count);
+        /* The window of a generation ends with it; how late a frame may be does not. */
+        if (o->grant->newest_chain == slot->chain && count + COUNTER_WINDOW_REACH_DAVE < o->grant->newest_count)
+                return FRAMEKEY_VERDICT_TOO_OLD;
         age = now > slot->life.installed_usec ? now - slot->life.installed_usec : 0;
         if (generation > slot->current->step + DAVE_JUMP_MAX ||
             (generation > slot->current->step && generation > dave_schedule_last_generation(age)))

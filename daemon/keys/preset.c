@@ -83,7 +83,6 @@ void preset_schedule(const Preset *preset, Schedule *ret) {
                 .iterations = ITERATIONS,
                 .key_bits = 128,
                 .suite = SUITE_DEFAULT,
-                .kid = SCHEDULE_KID_BY_INDEX,
                 .salt_len = strlen(preset->salt),
                 .info_len = preset->info_len,
         };

@@ -104,6 +104,7 @@ static int make(Session *session, uint32_t id, SessionReason reason) {
         if (r != 0)
                 return r;
         schedule = *chain_schedule(chain);
+        schedule.kid_given = true;
         if (schedule.kdf == SCHEDULE_SFRAME)
                 schedule.kid += UINT64_C(1) << schedule.ratchet_bits; /* the next key generation */
         r = secret_new_random(&secret, derive_secret_len(&schedule));

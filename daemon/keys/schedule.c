@@ -28,7 +28,7 @@ static const char *check_sframe(const Schedule *schedule) {
                 return "cipher-suite must be one of SFrame's";
         if (!sframe_ratchet_bits_valid(schedule->ratchet_bits))
                 return "ratchet-bits must be 0 (no ratchet) or between 3 and 32";
-        if (schedule->kid != SCHEDULE_KID_BY_INDEX && (schedule->kid & step_mask(schedule)) != 0)
+        if ((schedule->kid & step_mask(schedule)) != 0)
                 return "kid must be the KID of the first step, whose low ratchet bits are 0";
         return NULL;
 }

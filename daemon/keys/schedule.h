@@ -44,7 +44,8 @@ typedef struct Schedule {
         /* SFrame: */
         uint32_t suite;        /* SuiteInfo.id */
         uint32_t ratchet_bits; /* of the KID, see sframe_ratchet_bits_valid() */
-        uint64_t kid;          /* of step 0: the low ratchet_bits are 0; SCHEDULE_KID_BY_INDEX */
+        uint64_t kid;          /* of step 0: the low ratchet_bits are 0 */
+        bool kid_given;        /* or else importing makes it: key index << ratchet_bits */
         bool per_stream;       /* the material is that of all RTP streams, this key is for `ssrc` */
         bool replace;          /* another live key under this KID */
         uint32_t ssrc;
@@ -52,9 +53,6 @@ typedef struct Schedule {
         bool of_group; /* the material is the group's exporter secret, this key is for `user_id` */
         uint64_t user_id;
 } Schedule;
-
-/* The key index as key generation: KID = index << ratchet_bits. Importing puts the number here. */
-#define SCHEDULE_KID_BY_INDEX UINT64_MAX
 
 /* What one step needs, in the arena: a block of schedule_step_size() bytes. */
 typedef union ScheduleStep {

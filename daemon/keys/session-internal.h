@@ -152,6 +152,9 @@ struct FrameGrant {
         const Chain *last_chain;  /* identity only */
         bool failing;             /* the last frame did not open */
         bool moved;               /* sends under Sender.moving already */
+        /* DAVE: the highest count of a frame that opened, and under which epoch's key. */
+        uint64_t newest_count;
+        const Chain *newest_chain; /* identity only */
         /* Where the frames of the newest generation begin, as far as the client tells. */
         bool has_horizon;
         uint32_t horizon_ssrc;

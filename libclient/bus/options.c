@@ -38,6 +38,10 @@ static const OptionType option_types[] = {
         { "send-limit", "t" },
         { "retain-root", "b" },
         { "retire-superseded", "b" },
+        { "cipher-suite", "s" },
+        { "ratchet-bits", "u" },
+        { "mls-index-bits", "u" },
+        { "mls-epoch-bits", "u" },
         /* OpenSession, ImportKey, GenerateKey, ImportWrapped */
         { "activate-after-usec", "t" },
         /* OpenSession (as defaults of imports), ImportKey, GenerateKey */
@@ -47,17 +51,23 @@ static const OptionType option_types[] = {
         { "info", "ay" },
         { "iterations", "u" },
         { "key-bits", "u" },
-        /* ImportKey, GenerateKey; the last two also ImportWrapped */
+        /* ImportKey, GenerateKey; `activate` and `at-key-frame` also ImportWrapped */
         { "step", "u" },
         { "allow-empty", "b" },
         { "activate", "b" },
         { "at-key-frame", "b" },
+        { "kid", "t" },
+        { "replace", "b" },
+        { "ssrc", "u" },
+        { "user-id", "t" },
         /* Activate, which takes the one above too */
         { "after-usec", "t" },
         /* Ratchet, ExportWrapped, ImportWrapped */
         { "index", "u" },
         /* AddParticipant, Join */
         { "follows", "s" },
+        { "member-index", "t" },
+        { "context", "t" },
         /* Join */
         { "ratchet", "b" },
         /* RemoveParticipant */

@@ -315,7 +315,7 @@ START_TEST(sframe_keys_are_replaced_only_on_purpose) {
 
         ck_assert_int_eq(put(&call, call.receiving, call.receiver, 0, key_b, &schedule), SESSION_KEY_EXISTS);
         ck_assert_int_eq(put(&call, call.sending, call.sender, 0, key_b, &schedule), SESSION_KEY_EXISTS);
-        schedule.kid = 0;
+        schedule.kid_given = true; /* 0 */
         ck_assert_int_eq(put(&call, call.receiving, call.receiver, 7, key_b, &schedule), SESSION_KEY_EXISTS);
         schedule.replace = true;
         ck_assert_int_eq(put(&call, call.receiving, call.receiver, 7, key_b, &schedule), 0);
@@ -398,6 +398,7 @@ START_TEST(sframe_rotation_moves_to_the_next_key_generation) {
         SessionKeyInfo info;
 
         schedule.kid = 0x120;
+        schedule.kid_given = true;
         ck_assert_int_eq(session_generate(call.sending, call.sender, 2, &schedule, waited_done, &waited), 0);
         await(call.plane, &waited);
         ck_assert_int_eq(session_rotate(call.sending, call.sender, SESSION_REASON_REQUEST, &rotation), 0);
@@ -494,6 +495,7 @@ START_TEST(sframe_steps_are_wiped_on_time) {
         Frame frame;
 
         schedule.kid = 0x30;
+        schedule.kid_given = true;
         derive_expected(&schedule, key_a, steps);
         ck_assert_int_eq(put(&call, call.sending, call.sender, 0, key_a, &schedule), 0);
         settle_look_ahead(call.plane);

@@ -100,27 +100,67 @@ struct framekey_frame call_frame(const json_t *entry, uint32_t stream) {
         };
 }
 
-void call_pin_iv(const Bytes *iv) {
-        static Pins *pins;
+/* The file that the daemon maps too. */
+static Pins *pins(void) {
+        static Pins *mapped;
 
-        if (!pins) {
+        if (!mapped) {
                 const char *path = getenv(PINS_ENVIRONMENT);
                 int fd = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
                 void *map = MAP_FAILED;
 
                 if (fd >= 0 && ftruncate(fd, sizeof(Pins)) == 0)
                         map = mmap(NULL, sizeof(Pins), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-                if (map == MAP_FAILED || iv->len != 12) {
-                        (void)fprintf(stderr,
-                                      "run-vectors: no file to pin IVs with; start me through tests/run-vectors\n");
+                if (map == MAP_FAILED) {
+                        (void)fprintf(stderr, "run-vectors: no file for pins; start me through tests/run-vectors\n");
                         exit(2);
                 }
                 (void)close(fd);
-                pins = map;
+                mapped = map;
+                mapped->magic = PINS_MAGIC;
         }
-        pins->magic = PINS_MAGIC;
-        atomic_store(&pins->n_armed, 0);
-        atomic_store(&pins->n_used, 0);
-        memcpy(pins->iv[0], iv->data, 12);
-        atomic_store(&pins->n_armed, 1);
+        return mapped;
+}
+
+void call_pin_iv(const Bytes *iv) {
+        if (iv->len != 12) {
+                (void)fprintf(stderr, "run-vectors: an IV of %zu bytes cannot be pinned\n", iv->len);
+                exit(2);
+        }
+        atomic_store(&pins()->n_armed, 0);
+        atomic_store(&pins()->n_used, 0);
+        memcpy(pins()->iv[0], iv->data, 12);
+        atomic_store(&pins()->n_armed, 1);
+}
+
+void call_pin_counter(uint64_t next) {
+        atomic_store(&pins()->n_counters_armed, 0);
+        atomic_store(&pins()->n_counters_used, 0);
+        pins()->counter[0] = next;
+        atomic_store(&pins()->n_counters_armed, 1);
+}
+
+void call_advance_clock(uint64_t usec) {
+        atomic_fetch_add(&pins()->clock_offset_usec, usec);
+}
+
+bool call_open_counted(Call *call, framekey_client *client, const CountedKey *key, enum framekey_direction direction) {
+        enum framekey_role role = direction == FRAMEKEY_ENCRYPT ? FRAMEKEY_LOCAL : FRAMEKEY_REMOTE;
+
+        *call = (Call){ .client = client };
+        return framekey_session_open(client, key->profile, "vectors", key->session_options, &call->session) >= 0 &&
+               framekey_session_add_participant(call->session, "it", role, key->member_options) >= 0 &&
+               framekey_session_import_key(call->session, key->shared ? NULL : "it", key->index, key->secret->data,
+                                           key->secret->len, key->key_options) >= 0 &&
+               framekey_session_open_channel(call->session, NULL, &call->channel, &call->channel_path) >= 0;
+}
+
+int64_t call_counted_stream(Call *call, enum framekey_direction direction, enum framekey_media media,
+                            enum framekey_codec codec) {
+        uint32_t stream;
+
+        if (framekey_session_add_stream(call->session, call->channel_path, "it", direction, media, codec, NULL,
+                                        &stream) < 0)
+                return -1;
+        return stream;
 }

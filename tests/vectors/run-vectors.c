@@ -15,9 +15,9 @@ static unsigned n_passed, n_failed;
 static bool verbose;
 
 static const char *case_id(const json_t *entry) {
-        const char *id = field_text(entry, "id");
+        const char *id = field_text(entry, "id"), *name = field_text(entry, "name");
 
-        return *id ? id : "(no id)";
+        return *id ? id : *name ? name : "(no id)";
 }
 
 void case_passed(const json_t *entry, const char *what) {
@@ -154,7 +154,11 @@ static void run_file(framekey_client *client, const char *path) {
 
                 run_trailer_file(client, converted);
                 json_decref(converted);
-        } else
+        } else if (field_is(file, "format", "sframe-vectors-1") || field_is(file, "format", "sframe-extra-1"))
+                run_sframe_file(client, file);
+        else if (field_is(file, "format", "dave-vectors-1"))
+                run_dave_file(client, file);
+        else
                 fail_whole_file(file, "the daemon does not implement this format yet");
         (void)printf("%s: %u passed, %u failed\n", path, n_passed - passed, n_failed - failed);
         (void)fflush(stdout);

@@ -62,6 +62,27 @@ struct framekey_frame call_frame(const json_t *entry, uint32_t stream);
 /* Makes the daemon use this IV for its next frame. */
 void call_pin_iv(const Bytes *iv);
 
+/* A session of a format that counts, with one participant and one key. */
+typedef struct CountedKey {
+        const char *profile;                /* "sframe", "dave" */
+        const char *const *session_options; /* ends with NULL */
+        const char *const *member_options;  /* as above; NULL: none */
+        const char *const *key_options;
+        bool shared; /* MLS: the key is the group's */
+        uint32_t index;
+        const Bytes *secret;
+} CountedKey;
+
+/* With the participant "it", sending or receiving, and one channel. As call_open(). */
+bool call_open_counted(Call *call, framekey_client *client, const CountedKey *key, enum framekey_direction direction);
+/* A stream of "it". -1: refused. */
+int64_t call_counted_stream(Call *call, enum framekey_direction direction, enum framekey_media media,
+                            enum framekey_codec codec);
+/* Makes the daemon count on from here: the next number that its counter gives. */
+void call_pin_counter(uint64_t next);
+/* Moves the daemon's clock ahead; never back. */
+void call_advance_clock(uint64_t usec);
+
 /* ---- the runner's own AES-GCM (gcm.c) ---- */
 
 /* Ciphertext then tag at `out` (len + 16). */
@@ -75,6 +96,16 @@ bool gcm_open(const Bytes *key, const uint8_t *iv, const void *aad, size_t aad_l
 
 /* The same cases in the schema of the trailer files; the caller frees it. */
 json_t *jitsi_as_trailer_file(const json_t *file);
+
+/* ---- arrays (sframe-cases.c, dave-cases.c) ---- */
+
+void run_sframe_file(framekey_client *client, const json_t *file);
+void run_dave_file(framekey_client *client, const json_t *file);
+
+/* ---- what the runner does itself, with the key plane's library ---- */
+
+/* The arena that libkeyplane's crypto needs; once. */
+void plane_prepare(void);
 
 /* ---- arrays (trailer-cases.c) ---- */
 
