@@ -5,6 +5,7 @@ libkeyplane_la_SOURCES += \
 	daemon/util/clock.h \
 	daemon/util/counter.c \
 	daemon/util/counter.h \
+	daemon/util/turnstile.h \
 	daemon/util/entropy.c \
 	daemon/util/entropy.h \
 	daemon/crypto/aead.c \

@@ -30,6 +30,9 @@ libkeyplane_la_SOURCES = \
 	daemon/keys/seen.c daemon/keys/seen.h \
 	daemon/keys/schedule.c daemon/keys/schedule.h \
 	daemon/keys/selftest.c daemon/keys/selftest.h \
+	daemon/keys/transcrypt.c daemon/keys/transcrypt.h \
+	libclient/codec/clear.c libclient/codec/dave-ranges.c libclient/codec/escape.c libclient/codec/nalu.c \
+	libclient/payload.c \
 	daemon/keys/session.c daemon/keys/session.h daemon/keys/session-internal.h \
 	daemon/keys/session-info.c \
 	daemon/keys/sframe-schedule.c daemon/keys/sframe-schedule.h \

@@ -11,33 +11,37 @@
 
 #include "channel.h"
 
-/* Finds the stream, and says what becomes of the frame. */
-static int plan(framekey_channel *channel, const Exchange *x, struct framekey_abi_stream *ret_row,
-                ClearFrame *ret_clear, Payload *ret_payload) {
-        int r;
+/* Whether a frame can be transcrypted for this stream. 0 or a verdict. */
+static int check_target(framekey_channel *channel, const struct framekey_frame *to, struct framekey_abi_stream *ret) {
+        if (link_stream(&channel->link, to->stream, ret) < 0 || ret->direction != FRAMEKEY_ENCRYPT)
+                return FRAMEKEY_VERDICT_REFUSED;
+        return 0;
+}
 
+/* Finds the streams, and says what becomes of the frame. */
+static void plan(framekey_channel *channel, const Exchange *x, struct framekey_abi_stream *ret_row,
+                 struct framekey_abi_stream *ret_target, ClearFrame *ret_clear, Payload *ret_payload) {
         *ret_payload = (Payload){ .verdict = FRAMEKEY_VERDICT_REFUSED };
         if (link_stream(&channel->link, x->frame->stream, ret_row) < 0)
-                return 0;
-        r = channel_describe(ret_row, x->frame, x->bytes, x->len, ret_clear);
-        if (r < 0)
-                return r;
+                return;
+        *ret_clear = channel_describe(ret_row, x->frame, x->bytes, x->len);
         if (ret_row->direction != (uint8_t)x->direction || (x->packet && ret_row->media != FRAMEKEY_MEDIA_DATA))
-                return 0;
+                return;
         if (x->packet && ret_row->format != FRAMEKEY_FORMAT_LIVEKIT) {
                 ret_payload->verdict = FRAMEKEY_VERDICT_UNSUPPORTED;
-                return 0;
+                return;
         }
+        if (x->to && (ret_payload->verdict = check_target(channel, x->to, ret_target)) != 0)
+                return;
         payload_plan(ret_clear, ret_payload);
         if (x->verdict != 0)
                 ret_payload->verdict = x->verdict;
         ret_payload->in_max += x->tail_len;
-        return 0;
 }
 
 /* Takes a slot for the payload, or any slot for a note. */
 static int take_slot(framekey_channel *channel, const Exchange *x, const struct framekey_abi_stream *row,
-                     Payload *payload, uint32_t *ret_slot) {
+                     const struct framekey_abi_stream *target, Payload *payload, uint32_t *ret_slot) {
         uint64_t need = 0;
         int r;
 
@@ -45,6 +49,8 @@ static int take_slot(framekey_channel *channel, const Exchange *x, const struct 
                 need = (uint64_t)x->frame->metadata_len + payload->in_max;
                 if (row->direction == FRAMEKEY_ENCRYPT)
                         need += row->overhead;
+                if (x->to)
+                        need += x->to->metadata_len + channel_growth(target);
         }
         r = slots_take(&channel->slots, need, ret_slot);
         if (r != -EMSGSIZE)
@@ -61,6 +67,10 @@ static size_t fill(framekey_channel *channel, const Exchange *x, const ClearFram
         if (x->frame->metadata_len > 0)
                 memcpy(in, x->frame->metadata, x->frame->metadata_len);
         in += x->frame->metadata_len;
+        if (x->to && x->to->metadata_len > 0) {
+                memcpy(in, x->to->metadata, x->to->metadata_len);
+                in += x->to->metadata_len;
+        }
         len = payload_write(payload, clear, in);
         if (x->tail_len > 0) /* a packet, which has no ranges */
                 memcpy(in + len, x->tail, x->tail_len);
@@ -104,7 +114,8 @@ static int wait_until(framekey_channel *channel, Condition condition, uint32_t a
 
 /* Takes a slot; where frames that earlier calls gave up hold them all, waits for the answer to one of these. */
 static int wait_for_slot(framekey_channel *channel, const Exchange *x, const struct framekey_abi_stream *row,
-                         Payload *payload, uint64_t deadline, uint32_t *ret_slot) {
+                         const struct framekey_abi_stream *target, Payload *payload, uint64_t deadline,
+                         uint32_t *ret_slot) {
         int r = 0;
 
         /* Late answers free their slots here. */
@@ -114,7 +125,7 @@ static int wait_for_slot(framekey_channel *channel, const Exchange *x, const str
         while (r == 0) {
                 uint32_t n_abandoned = channel->slots.n_abandoned;
 
-                r = take_slot(channel, x, row, payload, ret_slot);
+                r = take_slot(channel, x, row, target, payload, ret_slot);
                 if (r != -EAGAIN || n_abandoned == 0)
                         return r;
                 r = wait_until(channel, abandoned_fell_below, n_abandoned, deadline);
@@ -124,7 +135,7 @@ static int wait_for_slot(framekey_channel *channel, const Exchange *x, const str
 
 int channel_exchange(framekey_channel *channel, const Exchange *x, uint64_t timeout_usec, uint32_t *ret_slot) {
         uint64_t deadline = link_deadline(timeout_usec);
-        struct framekey_abi_stream row;
+        struct framekey_abi_stream row, target = { 0 };
         size_t in_len = 0;
         ClearFrame clear;
         Payload payload;
@@ -133,15 +144,17 @@ int channel_exchange(framekey_channel *channel, const Exchange *x, uint64_t time
         int r;
 
         r = channel_check_frame(x->frame);
+        if (r == 0 && x->to)
+                r = channel_check_frame(x->to);
+        if (r == 0 && x->to && x->frame->metadata_len + x->to->metadata_len > FRAMEKEY_METADATA_MAX)
+                return -EINVAL;
         if (r < 0 || (!x->bytes && x->len > 0))
                 return -EINVAL;
         r = link_state(&channel->link);
         if (r < 0)
                 return r;
-        r = plan(channel, x, &row, &clear, &payload);
-        if (r < 0)
-                return r;
-        r = wait_for_slot(channel, x, &row, &payload, deadline, &number);
+        plan(channel, x, &row, &target, &clear, &payload);
+        r = wait_for_slot(channel, x, &row, &target, &payload, deadline, &number);
         if (r != 0)
                 return r;
 
@@ -155,7 +168,12 @@ int channel_exchange(framekey_channel *channel, const Exchange *x, uint64_t time
         }
         slot = &channel->slots.slots[number];
         slot->blocking = true;
-        channel_push(channel, number, x->frame, &payload, in_len, x->packet ? FRAMEKEY_ABI_PACKET : 0);
+        channel_push(channel, number,
+                     &(Push){ .frame = x->frame,
+                              .to = x->to,
+                              .payload = &payload,
+                              .in_len = in_len,
+                              .flags = x->packet ? FRAMEKEY_ABI_PACKET : 0 });
         link_publish(&channel->link);
         link_yield(&channel->link);
 
@@ -183,7 +201,7 @@ static int finish(framekey_channel *channel, uint32_t number, void *out, size_t 
                 return -ENOBUFS;
         }
         if (length > 0)
-                (void)payload_read(out, bytes, slot->completion.frame_len, slot->clear_len, slot->escape);
+                (void)channel_read(slot, bytes, out);
         if (ret_length && framekey_verdict_delivers(verdict))
                 *ret_length = length;
         if (ret_result)
@@ -224,4 +242,14 @@ int framekey_decrypt(framekey_channel *channel, const struct framekey_frame *fra
         };
 
         return run(channel, &x, out, ret_length, ret_result, timeout_usec);
+}
+
+int framekey_transcrypt(framekey_channel *channel, const struct framekey_frame *from, const struct framekey_frame *to,
+                        const void *sealed, size_t length, void *out, size_t capacity, size_t *ret_length,
+                        struct framekey_result *ret_result, uint64_t timeout_usec) {
+        Exchange x = {
+                .frame = from, .to = to, .direction = FRAMEKEY_DECRYPT, .bytes = sealed, .len = length, .room = capacity
+        };
+
+        return to ? run(channel, &x, out, ret_length, ret_result, timeout_usec) : -EINVAL;
 }

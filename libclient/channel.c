@@ -268,11 +268,9 @@ int channel_check_result(const struct framekey_result *result) {
         return result && result->size < sizeof(*result) ? -EINVAL : 0;
 }
 
-int channel_describe(const struct framekey_abi_stream *row, const struct framekey_frame *frame, const void *bytes,
-                     size_t len, ClearFrame *ret) {
-        if (frame->metadata_len > 0 && row->format != FRAMEKEY_FORMAT_SFRAME)
-                return -EINVAL;
-        *ret = (ClearFrame){
+ClearFrame channel_describe(const struct framekey_abi_stream *row, const struct framekey_frame *frame,
+                            const void *bytes, size_t len) {
+        return (ClearFrame){
                 .direction = (enum framekey_direction)row->direction,
                 .format = (enum framekey_format)row->format,
                 .media = (enum framekey_media)row->media,
@@ -281,44 +279,75 @@ int channel_describe(const struct framekey_abi_stream *row, const struct frameke
                 .bytes = bytes,
                 .len = len,
         };
-        return 0;
 }
 
-void channel_push(framekey_channel *channel, uint32_t slot, const struct framekey_frame *frame, const Payload *payload,
-                  size_t in_len, uint16_t flags) {
+static void describe_target(struct framekey_abi_descriptor *descriptor, const struct framekey_frame *to) {
+        descriptor->flags |= FRAMEKEY_ABI_TRANSCRYPT;
+        descriptor->to_stream = to->stream;
+        descriptor->to_frame_type = to->frame_type;
+        descriptor->to_codec = (uint8_t)to->codec;
+        descriptor->to_metadata_len = (uint16_t)to->metadata_len;
+        descriptor->metadata_len += descriptor->to_metadata_len;
+}
+
+void channel_push(framekey_channel *channel, uint32_t slot, const Push *push) {
+        const struct framekey_frame *frame = push->frame;
+        const Payload *payload = push->payload;
         Slot *s = &channel->slots.slots[slot];
         bool note = payload->verdict != 0;
         struct framekey_abi_descriptor descriptor = {
                 .cookie = channel->serial++,
                 .stream = frame->stream,
                 .slot = slot,
-                .frame_len = note ? 0 : (uint32_t)in_len,
-                .clear_len = note ? 0 : (uint32_t)payload->clear_len,
-                .metadata_len = note ? 0 : (uint16_t)frame->metadata_len,
-                .n_ranges = note ? 0 : (uint16_t)payload->ranges.n_ranges,
-                .flags = note ? FRAMEKEY_ABI_NOTE : flags | (payload->ranges.scan ? FRAMEKEY_ABI_START_CODES : 0),
+                .flags = FRAMEKEY_ABI_NOTE,
                 .frame_type = frame->frame_type,
                 .note = (uint8_t)payload->verdict,
                 .ssrc = frame->ssrc,
                 .rtp_timestamp = frame->rtp_timestamp,
         };
 
+        if (!note) {
+                descriptor.frame_len = (uint32_t)push->in_len;
+                descriptor.clear_len = (uint32_t)payload->clear_len;
+                descriptor.metadata_len = (uint16_t)frame->metadata_len;
+                descriptor.n_ranges = (uint16_t)payload->ranges.n_ranges;
+                descriptor.flags = push->flags | (payload->ranges.scan ? FRAMEKEY_ABI_START_CODES : 0);
+        }
+        if (!note && push->to)
+                describe_target(&descriptor, push->to);
+
         s->state = SLOT_SUBMITTED;
         s->stream = frame->stream;
         s->serial = descriptor.cookie;
         s->clear_len = descriptor.clear_len;
         s->escape = !note && payload->escape;
+        s->transcrypt = !note && push->to;
         link_push(&channel->link, &descriptor);
+}
+
+/* What is to be escaped of an output: of a transcrypted frame only the daemon knows it. */
+static size_t escape_from(const Slot *slot, bool *ret_escape) {
+        *ret_escape = slot->transcrypt ? slot->completion.flags & FRAMEKEY_ABI_ESCAPE : slot->escape;
+        return slot->transcrypt ? slot->completion.clear_len : slot->clear_len;
+}
+
+size_t channel_read(const Slot *slot, const uint8_t *bytes, uint8_t *out) {
+        bool escape;
+        size_t clear_len = escape_from(slot, &escape);
+
+        return payload_read(out, bytes, slot->completion.frame_len, clear_len, escape);
 }
 
 const uint8_t *channel_output(const framekey_channel *channel, uint32_t slot, size_t *ret_length) {
         const Slot *s = &channel->slots.slots[slot];
         const uint8_t *out = link_slot_out(&channel->link, slot);
-        size_t len = s->completion.frame_len;
+        size_t len = s->completion.frame_len, clear_len;
+        bool escape;
 
         if (!framekey_verdict_delivers(s->completion.verdict) || len > link_slot_size(&channel->link, slot))
                 len = 0;
-        *ret_length = payload_read_len(out, len, s->clear_len, s->escape);
+        clear_len = escape_from(s, &escape);
+        *ret_length = payload_read_len(out, len, clear_len, escape);
         return out;
 }
 
@@ -335,20 +364,22 @@ void channel_result(const framekey_channel *channel, uint32_t slot, bool keep, s
                 .length = (uint32_t)length,
                 .key_index = s->completion.key_index,
                 .step = s->completion.step,
-                .flags = s->completion.flags,
+                .flags = s->completion.flags & ~FRAMEKEY_ABI_ESCAPE,
                 .slot = keep ? slot : SLOT_NONE,
                 .cookie = s->cookie,
-                .data = keep && !s->escape && framekey_verdict_delivers(s->completion.verdict) ? out : NULL,
+                .data = keep && !s->escape && !s->transcrypt && framekey_verdict_delivers(s->completion.verdict) ? out
+                                                                                                                 : NULL,
         };
 }
 
-/* Bytes that a frame may take more in its slot before the daemon has it. */
-static uint64_t growth(const struct framekey_abi_stream *row) {
-        if (row->direction != FRAMEKEY_ENCRYPT || row->media != FRAMEKEY_MEDIA_VIDEO)
+uint64_t channel_growth(const struct framekey_abi_stream *row) {
+        if (row->direction != FRAMEKEY_ENCRYPT)
                 return 0;
+        if (row->media != FRAMEKEY_MEDIA_VIDEO)
+                return row->overhead;
         if (row->format == FRAMEKEY_FORMAT_DAVE)
-                return START_CODE_ROOM + DAVE_RANGES_LIMIT * PAYLOAD_RANGE_SIZE;
-        return row->format == FRAMEKEY_FORMAT_LIVEKIT ? START_CODE_ROOM : 0;
+                return row->overhead + START_CODE_ROOM + DAVE_RANGES_LIMIT * PAYLOAD_RANGE_SIZE;
+        return row->overhead + (row->format == FRAMEKEY_FORMAT_LIVEKIT ? START_CODE_ROOM : 0);
 }
 
 static int reserve_locked(framekey_channel *channel, const struct framekey_frame *frame, size_t length,
@@ -372,9 +403,7 @@ static int reserve_locked(framekey_channel *channel, const struct framekey_frame
                         return -EAGAIN;
         }
 
-        need = (uint64_t)frame->metadata_len + length;
-        if (row.direction == FRAMEKEY_ENCRYPT)
-                need += row.overhead + growth(&row);
+        need = (uint64_t)frame->metadata_len + length + channel_growth(&row);
         r = slots_take(&channel->slots, need, ret_slot);
         if (r < 0)
                 return r;
@@ -406,7 +435,6 @@ static int prepare_in_place(framekey_channel *channel, uint32_t number, const st
         size_t size = link_slot_size(&channel->link, number);
         struct framekey_abi_stream row;
         ClearFrame clear;
-        int r;
 
         if (link_stream(&channel->link, frame->stream, &row) < 0) {
                 *ret = (Payload){ .verdict = FRAMEKEY_VERDICT_REFUSED };
@@ -415,9 +443,7 @@ static int prepare_in_place(framekey_channel *channel, uint32_t number, const st
         /* Metadata that is longer or shorter than announced moves the frame. */
         if (length > size || frame->metadata_len > size - length)
                 return -EINVAL;
-        r = channel_describe(&row, frame, in + frame->metadata_len, length, &clear);
-        if (r < 0)
-                return r;
+        clear = channel_describe(&row, frame, in + frame->metadata_len, length);
         if (frame->metadata_len != slot->offset) {
                 memmove(in + frame->metadata_len, in + slot->offset, length);
                 slot->offset = frame->metadata_len;
@@ -450,7 +476,7 @@ static int submit_locked(framekey_channel *channel, uint32_t number, const struc
         if (r < 0)
                 return r;
         slot->cookie = cookie;
-        channel_push(channel, number, frame, &payload, in_len, 0);
+        channel_push(channel, number, &(Push){ .frame = frame, .payload = &payload, .in_len = in_len });
         return 0;
 }
 
@@ -529,7 +555,7 @@ static int take_locked(framekey_channel *channel, uint32_t number, void *out, si
         if (length > capacity)
                 return -ENOBUFS;
         if (length > 0)
-                (void)payload_read(out, bytes, slot->completion.frame_len, slot->clear_len, slot->escape);
+                (void)channel_read(slot, bytes, out);
         slots_free(&channel->slots, number);
         if (ret_length)
                 *ret_length = length;

@@ -37,12 +37,25 @@ void channel_rearm(framekey_channel *channel);
 int channel_check_frame(const struct framekey_frame *frame);
 /* 0; -EINVAL the caller's struct is smaller than ours. NULL is fine. */
 int channel_check_result(const struct framekey_result *result);
-/* Frame and row together; 0; -EINVAL metadata for a format that cannot authenticate it. */
-int channel_describe(const struct framekey_abi_stream *row, const struct framekey_frame *frame, const void *bytes,
-                     size_t len, ClearFrame *ret);
+/* Frame and row together. */
+ClearFrame channel_describe(const struct framekey_abi_stream *row, const struct framekey_frame *frame,
+                            const void *bytes, size_t len);
+/* What a descriptor says beside the frame itself. */
+typedef struct Push {
+        const struct framekey_frame *frame;
+        const struct framekey_frame *to; /* NULL: nothing is transcrypted */
+        const Payload *payload;
+        size_t in_len;
+        uint16_t flags;
+} Push;
+
 /* Pushes the descriptor of a reserved slot whose payload of `in_len` bytes is in place. The slot is submitted. */
-void channel_push(framekey_channel *channel, uint32_t slot, const struct framekey_frame *frame, const Payload *payload,
-                  size_t in_len, uint16_t flags);
+void channel_push(framekey_channel *channel, uint32_t slot, const Push *push);
+/* Bytes that a frame to encrypt may take more in its slot, before the daemon has it and after. */
+uint64_t channel_growth(const struct framekey_abi_stream *row);
+/* Copies the output of a completed slot, whose bytes are at `bytes`, does the codec's last step on it, and returns its
+ * length. */
+size_t channel_read(const Slot *slot, const uint8_t *bytes, uint8_t *out);
 /* The output of a completed slot: where it is, and how long it is once payload_read() went over it. */
 const uint8_t *channel_output(const framekey_channel *channel, uint32_t slot, size_t *ret_length);
 /* Fills a result; `data` and `slot` only where the caller keeps the slot. */
@@ -51,6 +64,7 @@ void channel_result(const framekey_channel *channel, uint32_t slot, bool keep, s
 /* A frame to send, for channel_exchange(). */
 typedef struct Exchange {
         const struct framekey_frame *frame;
+        const struct framekey_frame *to;   /* not NULL: transcrypt, `direction` is decrypt */
         enum framekey_direction direction; /* what the caller wants of the stream */
         const uint8_t *bytes;
         size_t len;

@@ -28,7 +28,7 @@
 #include <stdint.h>
 
 #define FRAMEKEY_ABI_MAGIC        0x314b4d46u /* "FMK1" in memory */
-#define FRAMEKEY_ABI_VERSION      1u
+#define FRAMEKEY_ABI_VERSION      2u
 #define FRAMEKEY_ABI_LINE         64u
 #define FRAMEKEY_ABI_HEADER_SIZE  4096u
 #define FRAMEKEY_ABI_CLASSES      3u         /* small (audio), video, jumbo */
@@ -114,7 +114,12 @@ enum framekey_abi_descriptor_flags {
                 1u << 0, /* no payload: the library could not parse this frame; count `note` as its verdict */
         FRAMEKEY_ABI_START_CODES = 1u << 1, /* DAVE H.26x: retry while the result holds a start code */
         FRAMEKEY_ABI_PACKET = 1u << 2,      /* a data packet: encrypted even if it has 0 bytes */
+        FRAMEKEY_ABI_TRANSCRYPT = 1u << 3,  /* opened under `stream`, and sealed under `to_stream` */
 };
+
+/* Among the flags of a completion, beside enum framekey_result_flags: of a transcrypted frame, the library escapes it
+ * behind its clear bytes. */
+#define FRAMEKEY_ABI_ESCAPE (1u << 31)
 
 struct framekey_abi_descriptor {
         uint64_t cookie; /* returned untouched */
@@ -122,14 +127,19 @@ struct framekey_abi_descriptor {
         uint32_t slot;
         uint32_t frame_len;    /* bytes of the frame behind metadata and ranges */
         uint32_t clear_len;    /* leading bytes of the frame that stay clear, <= frame_len */
-        uint16_t metadata_len; /* <= FRAMEKEY_ABI_METADATA_MAX */
+        uint16_t metadata_len; /* <= FRAMEKEY_ABI_METADATA_MAX, that of `to_stream` included, which comes last */
         uint16_t n_ranges;     /* <= FRAMEKEY_ABI_RANGES_MAX */
         uint16_t flags;        /* enum framekey_abi_descriptor_flags */
         uint8_t frame_type;    /* enum framekey_frame_type */
         uint8_t note;          /* with FRAMEKEY_ABI_NOTE: enum framekey_verdict */
         uint32_t ssrc;
         uint32_t rtp_timestamp;
-        uint32_t pad[5];
+        /* With FRAMEKEY_ABI_TRANSCRYPT, otherwise 0: */
+        uint32_t to_stream;
+        uint16_t to_metadata_len; /* <= metadata_len */
+        uint8_t to_frame_type;    /* enum framekey_frame_type */
+        uint8_t to_codec;         /* enum framekey_codec; 0: the stream's */
+        uint32_t pad[3];
 };
 
 struct framekey_abi_completion {

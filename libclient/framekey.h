@@ -139,10 +139,10 @@ struct framekey_frame {
         uint8_t frame_type;     /**< enum framekey_frame_type */
         uint8_t codec;          /**< enum framekey_codec; UNKNOWN = the stream's */
         uint16_t reserved;      /**< 0 */
-        uint32_t ssrc;          /**< informative for trailer formats; SFrame per-stream keys need it */
+        uint32_t ssrc;          /**< of its RTP packets, 0 if unknown; SFrame's per-stream keys go by the stream */
         uint32_t rtp_timestamp; /**< informative */
-        uint32_t metadata_len;  /**< bytes at `metadata`, <= FRAMEKEY_METADATA_MAX; SFrame only */
-        const void *metadata;   /**< authenticated, not sent; read before the call returns */
+        uint32_t metadata_len;  /**< bytes at `metadata`, <= FRAMEKEY_METADATA_MAX; SFrame, else unsupported */
+        const void *metadata;   /**< authenticated, not sent: both ends give the same; read before the call returns */
 };
 
 enum framekey_result_flags {
@@ -151,6 +151,7 @@ enum framekey_result_flags {
         FRAMEKEY_RESULT_REQUEST_KEYFRAME =
                 1u << 2, /**< decrypt: recovered after failures; ask the sender for a key frame */
         FRAMEKEY_RESULT_RATCHET_SOON = 1u << 3, /**< encrypt: the key nears its limit */
+        FRAMEKEY_RESULT_OUTGOING = 1u << 4,     /**< transcrypt: it was opened; the verdict is of the encrypting half */
 };
 
 /** What became of a frame. */
@@ -159,8 +160,8 @@ struct framekey_result {
         int32_t verdict; /**< 0, enum framekey_verdict, or negative errno */
         uint32_t stream;
         uint32_t length;    /**< bytes of output; 0 unless framekey_verdict_delivers() */
-        uint32_t key_index; /**< key index that was used or asked for */
-        uint32_t step;      /**< ratchet step of that key */
+        uint32_t key_index; /**< key index that was used or asked for; SFrame: the low 16 bits of the KID */
+        uint32_t step;      /**< ratchet step of that key; DAVE: its generation */
         uint32_t flags;     /**< enum framekey_result_flags */
         uint32_t slot;      /**< for framekey_take() and framekey_release() */
         uint64_t cookie;    /**< as given to framekey_submit() */
@@ -200,10 +201,10 @@ size_t framekey_opened_max(framekey_channel *channel, uint32_t stream, size_t le
  * Encrypts one frame and waits for it: `length` bytes at `plain` into at most `capacity` bytes at
  * `out`. The buffers may overlap. `ret_length` and `ret_result` may be NULL; `ret_length` is set,
  * and `out` written, only if something is delivered.
- * Returns 0 or a verdict (EMPTY for 0 bytes); -ENOBUFS `capacity` is less than the result
- * (framekey_sealed_max() is always enough); -ETIMEDOUT the daemon did not answer within
- * `timeout_usec`; -EAGAIN all slots are taken by reserved or submitted frames; -EINVAL a malformed
- * `frame`; common errors.
+ * Returns 0 or a verdict (EMPTY for 0 bytes, which SFrame and DAVE encrypt like any others);
+ * -ENOBUFS `capacity` is less than the result (framekey_sealed_max() is always enough); -ETIMEDOUT
+ * the daemon did not answer within `timeout_usec`; -EAGAIN all slots are taken by reserved or
+ * submitted frames; -EINVAL a malformed `frame`; common errors.
  */
 int framekey_encrypt(framekey_channel *channel, const struct framekey_frame *frame, const void *plain, size_t length,
                      void *out, size_t capacity, size_t *ret_length, struct framekey_result *ret_result,
@@ -212,6 +213,22 @@ int framekey_encrypt(framekey_channel *channel, const struct framekey_frame *fra
 int framekey_decrypt(framekey_channel *channel, const struct framekey_frame *frame, const void *sealed, size_t length,
                      void *out, size_t capacity, size_t *ret_length, struct framekey_result *ret_result,
                      uint64_t timeout_usec);
+
+/**
+ * Decrypts a frame of one stream and encrypts it for another, in the daemon, for bridges between
+ * systems: neither key nor plain frame comes to this process. `from` names a decrypting stream of this
+ * channel and what is known of the frame as it came, `to` an encrypting one and, where the caller knows
+ * it, the frame's type; else that is read from the plain frame. Streams of another session of the same
+ * owner can be granted on a channel for this (AddStream). `length` bytes at `sealed`, into at most
+ * `capacity` bytes at `out`; framekey_sealed_max() of `to->stream` and `length` is always enough.
+ * Returns 0; a verdict of the decrypting half, or with FRAMEKEY_RESULT_OUTGOING in the result of the
+ * encrypting one; FRAMEKEY_VERDICT_EMPTY for 0 bytes. Frames that are delivered without having been
+ * authenticated (_SERVER_INJECTED, _UNENCRYPTED) come to nothing here: 0 bytes. Otherwise as
+ * framekey_encrypt(); the metadata of both together is at most FRAMEKEY_METADATA_MAX.
+ */
+int framekey_transcrypt(framekey_channel *channel, const struct framekey_frame *from, const struct framekey_frame *to,
+                        const void *sealed, size_t length, void *out, size_t capacity, size_t *ret_length,
+                        struct framekey_result *ret_result, uint64_t timeout_usec);
 
 /**
  * Reserves a slot for a frame of up to `length` bytes and gives the place in shared memory to write

@@ -6,6 +6,11 @@
 #include "codec/nalu.h"
 #include "payload.h"
 
+/* Nothing of audio or data is clear, whatever codec a frame of theirs names. */
+static enum framekey_codec ranged_codec(const ClearFrame *frame) {
+        return frame->media == FRAMEKEY_MEDIA_VIDEO ? frame->codec : FRAMEKEY_CODEC_UNKNOWN;
+}
+
 void payload_plan(const ClearFrame *frame, Payload *ret) {
         ClearPlan plan = { 0 };
 
@@ -16,7 +21,7 @@ void payload_plan(const ClearFrame *frame, Payload *ret) {
                 return;
         if (frame->format == FRAMEKEY_FORMAT_DAVE && frame->direction == FRAMEKEY_ENCRYPT) {
                 ret->ranged = true;
-                dave_ranges_plan(frame->codec, frame->bytes, frame->len, &ret->ranges);
+                dave_ranges_plan(ranged_codec(frame), frame->bytes, frame->len, &ret->ranges);
                 ret->in_max = PAYLOAD_HEAD_LEN(ret) + ret->ranges.room;
                 return;
         }
@@ -45,7 +50,7 @@ static size_t write_ranged(const Payload *payload, const ClearFrame *frame, uint
                 memmove(at, from, frame->len);
                 from = at;
         }
-        len = dave_ranges_write(&payload->ranges, frame->codec, from, frame->len, at);
+        len = dave_ranges_write(&payload->ranges, ranged_codec(frame), from, frame->len, at);
         memcpy(ret, payload->ranges.ranges, PAYLOAD_HEAD_LEN(payload));
         return len;
 }

@@ -34,6 +34,7 @@ typedef struct Slot {
         uint32_t capacity;  /* RESERVED: what was asked for */
         uint32_t clear_len; /* of what was submitted */
         bool escape;        /* the output needs escaping behind its clear part */
+        bool transcrypt;    /* ... or not, as its completion says */
         bool blocking;      /* a blocking call waits for it: not for framekey_reap() */
         uint64_t serial;    /* names this use of the slot on the wire */
         uint64_t cookie;    /* the application's */

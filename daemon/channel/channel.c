@@ -7,8 +7,10 @@
 
 #include "channel/server.h"
 #include "keys/frame.h"
+#include "keys/transcrypt.h"
 #include "util/clock.h"
 #include "util/entropy.h"
+#include "util/turnstile.h"
 
 /* A turn's bounds (design 4): short enough that audio beside a flood of video stays in time. */
 #define TURN_FRAMES 32u
@@ -20,15 +22,24 @@
 
 _Static_assert(sizeof(DaveRange) == 8, "as in a payload");
 
+/* What may be done on a channel: a grant of its session, or of another one (for transcryption). */
+typedef struct ChannelStream {
+        FrameGrant *grant; /* NULL: free */
+        Session *session;
+        enum framekey_codec codec;
+} ChannelStream;
+
 struct Channel {
         Session *session;
         DataThread *thread;
         Ring *ring;
         ChannelGoneHandler gone;
         void *userdata;
-        /* Under the session's lock: */
-        FrameGrant **grants; /* by stream id; NULL: free */
-        uint32_t n_grants;
+        /* Held by the data thread for its turn, by the main thread for changes; taken before any session's lock, of
+         * which nobody holds two. */
+        Turnstile gate;
+        ChannelStream *streams; /* by id */
+        uint32_t n_streams;
         ChannelInfo info;
 };
 
@@ -39,19 +50,43 @@ typedef struct IvBatch {
         size_t used;
 } IvBatch;
 
-static const uint8_t *iv_next(IvBatch *batch, uint32_t expected) {
+/* One turn of the data thread. */
+typedef struct Turn {
+        Channel *channel;
+        const TurnScratch *scratch;
+        Session *entered; /* whose lock is held */
+        uint64_t now_usec;
+        uint32_t waiting; /* frames, this one included */
+        IvBatch ivs;
+} Turn;
+
+static const uint8_t *iv_next(Turn *turn) {
+        IvBatch *batch = &turn->ivs;
+
         if (batch->used == batch->n) {
-                batch->n = MAX_OF(1u, MIN_OF(expected, TURN_IVS));
+                batch->n = MAX_OF(1u, MIN_OF(turn->waiting, TURN_IVS));
                 batch->used = 0;
                 entropy_fill_ivs(batch->bytes, batch->n);
         }
         return batch->bytes + 12 * batch->used++;
 }
 
-/* Does what a well-formed request asks for. `scratch_out` holds the payload. */
-static void serve_request(Channel *channel, const RingRequest *request, IvBatch *ivs, uint32_t expected, uint64_t now,
-                          uint8_t *scratch_out, FrameResult *ret) {
-        FrameGrant *grant = request->stream < channel->n_grants ? channel->grants[request->stream] : NULL;
+/* Nearly always it is the channel's own, and entered already. */
+static void enter(Turn *turn, Session *session) {
+        if (turn->entered == session)
+                return;
+        if (turn->entered)
+                session_leave(turn->entered);
+        session_enter(session);
+        turn->entered = session;
+}
+
+static const ChannelStream *find_stream(const Channel *channel, uint32_t stream) {
+        return stream < channel->n_streams && channel->streams[stream].grant ? &channel->streams[stream] : NULL;
+}
+
+static void serve_frame(Turn *turn, const ChannelStream *stream, const RingRequest *request, uint8_t *out,
+                        size_t out_max, FrameResult *ret) {
         DaveRange ranges[RING_RANGES_MAX]; /* a payload's are not aligned */
         FrameRequest frame = {
                 .frame = request->frame,
@@ -59,7 +94,7 @@ static void serve_request(Channel *channel, const RingRequest *request, IvBatch 
                 .clear_len = request->clear_len,
                 .frame_type = request->frame_type,
                 .packet = request->flags & RING_REQUEST_PACKET,
-                .now_usec = now,
+                .now_usec = turn->now_usec,
                 .ssrc = request->ssrc,
                 .rtp_timestamp = request->rtp_timestamp,
                 .metadata = request->metadata,
@@ -69,18 +104,69 @@ static void serve_request(Channel *channel, const RingRequest *request, IvBatch 
                 .start_codes = request->flags & RING_REQUEST_START_CODES,
         };
 
-        *ret = (FrameResult){ .verdict = FRAMEKEY_VERDICT_REFUSED };
-        if (!grant)
-                return;
         if (request->n_ranges > 0)
                 memcpy(ranges, request->ranges, request->n_ranges * sizeof(*ranges));
-        if (request->flags & RING_REQUEST_NOTE) {
-                frame_note(grant, request->note, now, ret);
-                return;
+        enter(turn, stream->session);
+        if (frame_grant_wants_iv(stream->grant))
+                frame.iv = iv_next(turn);
+        frame_process(stream->grant, &frame, out, out_max, ret);
+}
+
+/* Opens to one scratch buffer and seals to the other, over the frame as it came. Returns where the result is. */
+static const uint8_t *serve_transcrypt(Turn *turn, const ChannelStream *from, const RingRequest *request,
+                                       FrameResult *ret) {
+        const ChannelStream *to = find_stream(turn->channel, request->to_stream);
+        TranscryptRequest again = {
+                .plain = turn->scratch->out,
+                .room = RING_SCRATCH_SIZE,
+                .frame_type = request->to_frame_type,
+                .metadata = request->to_metadata,
+                .metadata_len = request->to_metadata_len,
+                .now_usec = turn->now_usec,
+                .ssrc = request->ssrc,
+                .rtp_timestamp = request->rtp_timestamp,
+        };
+        uint8_t *sealed = request->frame;
+        uint32_t flags;
+
+        if (!to || frame_grant_direction(from->grant) != FRAMEKEY_DECRYPT ||
+            frame_grant_direction(to->grant) != FRAMEKEY_ENCRYPT)
+                return NULL;
+        serve_frame(turn, from, request, turn->scratch->out, RING_SCRATCH_SIZE, ret);
+        if (ret->verdict != FRAMEKEY_OK) {
+                ret->len = 0; /* what is not authentic is not passed on as if it were */
+                return NULL;
         }
-        if (frame_grant_wants_iv(grant))
-                frame.iv = iv_next(ivs, expected);
-        frame_process(grant, &frame, scratch_out, request->out_max, ret);
+
+        flags = ret->flags;
+        again.len = ret->len;
+        again.codec = request->to_codec ? (enum framekey_codec)request->to_codec : to->codec;
+        enter(turn, to->session);
+        if (frame_grant_wants_iv(to->grant))
+                again.iv = iv_next(turn);
+        transcrypt_seal(to->grant, &again, sealed,
+                        MIN_OF((size_t)request->out_max, RING_SCRATCH_SIZE - (size_t)(sealed - turn->scratch->in)),
+                        ret);
+        ret->flags |= flags | FRAMEKEY_RESULT_OUTGOING;
+        return sealed;
+}
+
+/* Does what a well-formed request asks for. Returns where the result is. */
+static const uint8_t *serve_request(Turn *turn, const RingRequest *request, FrameResult *ret) {
+        const ChannelStream *stream = find_stream(turn->channel, request->stream);
+
+        *ret = (FrameResult){ .verdict = FRAMEKEY_VERDICT_REFUSED };
+        if (!stream)
+                return NULL;
+        if (request->flags & RING_REQUEST_NOTE) {
+                enter(turn, stream->session);
+                frame_note(stream->grant, request->note, turn->now_usec, ret);
+                return NULL;
+        }
+        if (request->flags & RING_REQUEST_TRANSCRYPT)
+                return serve_transcrypt(turn, stream, request, ret);
+        serve_frame(turn, stream, request, turn->scratch->out, request->out_max, ret);
+        return turn->scratch->out;
 }
 
 static void complete(Channel *channel, const RingRequest *request, const FrameResult *result, const uint8_t *payload) {
@@ -99,40 +185,47 @@ static void complete(Channel *channel, const RingRequest *request, const FrameRe
         channel->info.refused += result->verdict == FRAMEKEY_VERDICT_REFUSED;
 }
 
-TurnOutcome channel_turn(Channel *channel, const TurnScratch *scratch) {
+static TurnOutcome serve(Turn *turn) {
+        Channel *channel = turn->channel;
         uint32_t waiting = ring_pending(channel->ring);
-        TurnOutcome outcome = TURN_MORE;
-        uint64_t start = clock_boottime_usec();
         size_t bytes = 0;
-        IvBatch ivs = { .n = 0 };
         RingRequest request;
         FrameResult result;
 
-        session_enter(channel->session);
         for (uint32_t n = 0; n < TURN_FRAMES; n++) {
-                int r = ring_fetch(channel->ring, scratch->in, &request);
+                int r = ring_fetch(channel->ring, turn->scratch->in, &request);
+                const uint8_t *payload = NULL;
 
-                if (r != 0 && r != RING_BAD_REQUEST) {
-                        outcome = r == RING_BROKEN ? TURN_BROKEN : n > 0 ? TURN_DONE : TURN_IDLE;
-                        break;
-                }
+                if (r != 0 && r != RING_BAD_REQUEST)
+                        return r == RING_BROKEN ? TURN_BROKEN : n > 0 ? TURN_DONE : TURN_IDLE;
+                turn->waiting = waiting > n ? waiting - n : 1;
                 if (r == RING_BAD_REQUEST)
                         result = (FrameResult){ .verdict = FRAMEKEY_VERDICT_REFUSED };
                 else
-                        serve_request(channel, &request, &ivs, waiting > n ? waiting - n : 1, start, scratch->out,
-                                      &result);
-                complete(channel, &request, &result, scratch->out);
+                        payload = serve_request(turn, &request, &result);
+                complete(channel, &request, &result, payload);
 
                 /* A refused frame costs as much as a good one. */
                 bytes += (r == 0 ? request.frame_len : 0) + 1024;
                 if (bytes >= TURN_CLOCK_BYTES) {
                         bytes = 0;
-                        if (clock_boottime_usec() - start > TURN_USEC)
+                        if (clock_boottime_usec() - turn->now_usec > TURN_USEC)
                                 break;
                 }
         }
-        session_leave(channel->session);
-        explicit_bzero(&ivs, sizeof(ivs));
+        return TURN_MORE;
+}
+
+TurnOutcome channel_turn(Channel *channel, const TurnScratch *scratch) {
+        Turn turn = { .channel = channel, .scratch = scratch, .now_usec = clock_boottime_usec() };
+        TurnOutcome outcome;
+
+        turnstile_enter(&channel->gate);
+        enter(&turn, channel->session);
+        outcome = serve(&turn);
+        session_leave(turn.entered);
+        turnstile_leave(&channel->gate);
+        explicit_bzero(&turn.ivs, sizeof(turn.ivs));
         if (outcome == TURN_BROKEN)
                 ring_close(channel->ring, RING_CLOSED_PROTOCOL);
         else
@@ -174,9 +267,10 @@ int channel_new(Channel **ret, ChannelServer *server, Session *session, const Ri
         channel->session = session;
         channel->gone = gone;
         channel->userdata = userdata;
-        channel->n_grants = config->n_streams;
-        channel->grants = calloc(config->n_streams, sizeof(*channel->grants));
-        if (!channel->grants) {
+        turnstile_init(&channel->gate);
+        channel->n_streams = config->n_streams;
+        channel->streams = calloc(config->n_streams, sizeof(*channel->streams));
+        if (!channel->streams) {
                 channel_free(channel);
                 return -ENOMEM;
         }
@@ -199,45 +293,57 @@ int channel_new(Channel **ret, ChannelServer *server, Session *session, const Ri
         return 0;
 }
 
+/* With the gate shut. */
+static void drop(ChannelStream *stream) {
+        session_lock(stream->session);
+        frame_grant_free(stream->grant);
+        session_unlock(stream->session);
+        *stream = (ChannelStream){ 0 };
+}
+
 Channel *channel_free(Channel *channel) {
         if (!channel)
                 return NULL;
         if (channel->thread)
                 server_remove(channel->thread, channel);
-        if (channel->grants) {
-                session_lock(channel->session);
-                for (uint32_t i = 0; i < channel->n_grants; i++)
-                        frame_grant_free(channel->grants[i]);
-                session_unlock(channel->session);
-        }
+        for (uint32_t i = 0; channel->streams && i < channel->n_streams; i++)
+                if (channel->streams[i].grant)
+                        drop(&channel->streams[i]);
         ring_free(channel->ring);
-        free(channel->grants);
+        turnstile_destroy(&channel->gate);
+        free(channel->streams);
         free(channel);
         return NULL;
 }
 
 static int free_row(const Channel *channel, uint32_t *ret) {
-        for (uint32_t i = 0; i < channel->n_grants; i++)
-                if (!channel->grants[i]) {
+        for (uint32_t i = 0; i < channel->n_streams; i++)
+                if (!channel->streams[i].grant) {
                         *ret = i;
                         return 0;
                 }
         return -ENOSPC;
 }
 
-int channel_add_stream(Channel *channel, uint32_t participant, enum framekey_direction direction,
+int channel_add_stream(Channel *channel, Session *session, uint32_t participant, enum framekey_direction direction,
                        enum framekey_media media, enum framekey_codec codec, uint32_t *ret_stream) {
-        enum framekey_format format = session_config(channel->session)->format;
+        enum framekey_format format = session_config(session)->format;
         uint32_t row;
         int r;
 
         if (!frame_codec_supported(format, media, codec))
                 return -EOPNOTSUPP;
-        session_lock(channel->session);
+        turnstile_lock(&channel->gate);
         r = free_row(channel, &row);
-        if (r == 0)
-                r = frame_grant_new(&channel->grants[row], channel->session, channel, row, participant, direction,
-                                    media);
+        if (r == 0) {
+                ChannelStream *stream = &channel->streams[row];
+
+                session_lock(session);
+                r = frame_grant_new(&stream->grant, session, channel, row, participant, direction, media);
+                session_unlock(session);
+                stream->session = session;
+                stream->codec = codec;
+        }
         if (r == 0)
                 ring_set_stream(channel->ring, row,
                                 &(RingStream){
@@ -247,39 +353,40 @@ int channel_add_stream(Channel *channel, uint32_t participant, enum framekey_dir
                                         .codec = (uint8_t)codec,
                                         .overhead = frame_overhead(format),
                                 });
-        session_unlock(channel->session);
+        turnstile_leave(&channel->gate);
         if (r == 0)
                 *ret_stream = row;
         return r;
 }
 
 int channel_remove_stream(Channel *channel, uint32_t stream) {
-        if (stream >= channel->n_grants || !channel->grants[stream])
+        if (!find_stream(channel, stream))
                 return -ENOENT;
-        session_lock(channel->session);
-        channel->grants[stream] = frame_grant_free(channel->grants[stream]);
+        turnstile_lock(&channel->gate);
+        drop(&channel->streams[stream]);
         ring_set_stream(channel->ring, stream, &(RingStream){ 0 });
-        session_unlock(channel->session);
+        turnstile_leave(&channel->gate);
         return 0;
 }
 
 void channel_info(Channel *channel, ChannelInfo *ret) {
-        session_lock(channel->session);
+        turnstile_lock(&channel->gate);
         *ret = channel->info;
         ret->n_streams = 0;
-        for (uint32_t i = 0; i < channel->n_grants; i++)
-                ret->n_streams += channel->grants[i] != NULL;
-        session_unlock(channel->session);
+        for (uint32_t i = 0; i < channel->n_streams; i++)
+                ret->n_streams += channel->streams[i].grant != NULL;
+        turnstile_leave(&channel->gate);
 }
 
 int channel_stream_info(Channel *channel, uint32_t stream, ChannelStreamInfo *ret) {
+        const ChannelStream *found = find_stream(channel, stream);
         FrameGrantInfo info;
 
-        if (stream >= channel->n_grants || !channel->grants[stream])
+        if (!found)
                 return -ENOENT;
-        session_lock(channel->session);
-        frame_grant_info(channel->grants[stream], clock_boottime_usec(), &info);
-        session_unlock(channel->session);
+        session_lock(found->session);
+        frame_grant_info(found->grant, clock_boottime_usec(), &info);
+        session_unlock(found->session);
         *ret = (ChannelStreamInfo){ .state = info.state, .failed = info.failed, .seen_index = info.seen_index };
         return 0;
 }

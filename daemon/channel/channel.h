@@ -3,8 +3,9 @@
  * A channel: the ring of one media process, the streams granted on it, and the data thread that
  * serves it.
  *
- * Main thread. A data thread serves the channel under its session's lock; these calls take that
- * lock too. A channel outlives neither its session nor its server: control frees channels first.
+ * Main thread. A data thread serves the channel under the locks of the sessions of its streams; these
+ * calls take them too. A channel outlives neither its session nor its server: control frees channels
+ * first, and before a session ends it removes that one's streams from other sessions' channels.
  */
 #pragma once
 
@@ -36,9 +37,10 @@ int channel_new(Channel **ret, ChannelServer *server, Session *session, const Ri
 Channel *channel_free(Channel *channel);
 DEFINE_CLEANUP(Channel, channel_free)
 
-/* Grants a stream. 0 and its id; SESSION_NO_PARTICIPANT; SESSION_WRONG_ROLE; -ENOSPC the stream table is full;
+/* Grants a stream of the channel's session, or of another one, so that frames can be transcrypted from system to
+ * system. 0 and its id; SESSION_NO_PARTICIPANT; SESSION_WRONG_ROLE; -ENOSPC the stream table is full;
  * -EOPNOTSUPP the session's format cannot carry this codec; -ENOMEM. */
-int channel_add_stream(Channel *channel, uint32_t participant, enum framekey_direction direction,
+int channel_add_stream(Channel *channel, Session *session, uint32_t participant, enum framekey_direction direction,
                        enum framekey_media media, enum framekey_codec codec, uint32_t *ret_stream);
 /* 0 or -ENOENT. */
 int channel_remove_stream(Channel *channel, uint32_t stream);

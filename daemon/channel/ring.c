@@ -40,13 +40,14 @@ _Static_assert(RING_METADATA_MAX == FRAMEKEY_ABI_METADATA_MAX, "ring.h and the l
 _Static_assert(RING_RANGES_MAX == FRAMEKEY_ABI_RANGES_MAX, "ring.h and the layout agree on ranges");
 _Static_assert(sizeof(uint8_t[RING_SCRATCH_SIZE]) == FRAMEKEY_ABI_SLOT_JUMBO, "scratch takes the largest slot");
 _Static_assert((int)RING_REQUEST_NOTE == FRAMEKEY_ABI_NOTE, "flags pass through unchanged");
+_Static_assert((int)RING_REQUEST_TRANSCRYPT == FRAMEKEY_ABI_TRANSCRYPT, "flags pass through unchanged");
 _Static_assert((int)RING_REQUEST_START_CODES == FRAMEKEY_ABI_START_CODES, "flags pass through unchanged");
 _Static_assert((int)RING_REQUEST_PACKET == FRAMEKEY_ABI_PACKET, "flags pass through unchanged");
 _Static_assert((int)RING_CLOSED_BY_OWNER == FRAMEKEY_ABI_CLOSED, "states pass through unchanged");
 _Static_assert((int)RING_CLOSED_PROTOCOL == FRAMEKEY_ABI_PROTOCOL, "states pass through unchanged");
 
 #define RANGE_SIZE      8u
-#define FLAGS_KNOWN     (FRAMEKEY_ABI_NOTE | FRAMEKEY_ABI_START_CODES | FRAMEKEY_ABI_PACKET)
+#define FLAGS_KNOWN     (FRAMEKEY_ABI_NOTE | FRAMEKEY_ABI_START_CODES | FRAMEKEY_ABI_PACKET | FRAMEKEY_ABI_TRANSCRYPT)
 #define DESCRIPTOR_SIZE 64u
 
 static const uint32_t slot_sizes[RING_CLASSES] = {
@@ -412,6 +413,10 @@ static bool flags_hold(const struct framekey_abi_descriptor *d) {
                 return false; /* a note carries nothing */
         if (!(d->flags & FRAMEKEY_ABI_NOTE) && d->note)
                 return false;
+        if ((d->flags & FRAMEKEY_ABI_TRANSCRYPT) && (d->flags != FRAMEKEY_ABI_TRANSCRYPT || d->n_ranges))
+                return false; /* the daemon looks at the codec itself */
+        if (d->to_metadata_len > d->metadata_len || (d->to_metadata_len && !(d->flags & FRAMEKEY_ABI_TRANSCRYPT)))
+                return false;
         if ((d->flags & FRAMEKEY_ABI_PACKET) && (d->clear_len || (d->flags & FRAMEKEY_ABI_START_CODES)))
                 return false; /* a packet has no codec and no clear part */
         return true;
@@ -484,8 +489,13 @@ int ring_fetch(Ring *ring, uint8_t *scratch, RingRequest *ret_request) {
         ret_request->note = d.note;
         ret_request->n_ranges = d.n_ranges;
         ret_request->ranges = scratch + ranges_at;
-        ret_request->metadata_len = d.metadata_len;
+        ret_request->metadata_len = (uint32_t)d.metadata_len - d.to_metadata_len;
         ret_request->metadata = scratch;
+        ret_request->to_stream = d.to_stream;
+        ret_request->to_metadata_len = d.to_metadata_len;
+        ret_request->to_metadata = scratch + ret_request->metadata_len;
+        ret_request->to_frame_type = d.to_frame_type;
+        ret_request->to_codec = d.to_codec;
         ret_request->frame_len = d.frame_len;
         ret_request->clear_len = d.clear_len;
         ret_request->frame = scratch + frame_at;

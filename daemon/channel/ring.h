@@ -8,7 +8,7 @@
  * lies about an index gets RING_BROKEN and the channel is closed; a client that lies in a
  * descriptor gets RING_BAD_REQUEST for that frame. Nothing here blocks, allocates (after
  * ring_new) or waits for the client. Used by one data thread at a time; ring_new, ring_free and
- * ring_set_stream by the main thread under the session's lock.
+ * ring_set_stream by the main thread while the data thread keeps out.
  */
 #pragma once
 
@@ -55,8 +55,13 @@ typedef struct RingRequest {
         uint8_t note;       /* with RING_REQUEST_NOTE: the verdict the library gave, unchecked */
         uint32_t n_ranges;
         const uint8_t *ranges; /* n_ranges x { u32 offset, u32 size }, unchecked */
-        uint32_t metadata_len;
+        uint32_t metadata_len; /* without what is for `to_stream` */
         const uint8_t *metadata;
+        uint32_t to_stream; /* with RING_REQUEST_TRANSCRYPT, as the next four */
+        uint32_t to_metadata_len;
+        const uint8_t *to_metadata;
+        uint8_t to_frame_type; /* unchecked, as the next */
+        uint8_t to_codec;
         uint32_t frame_len;
         uint32_t clear_len; /* <= frame_len */
         uint8_t *frame;
@@ -67,6 +72,7 @@ typedef enum RingRequestFlags {
         RING_REQUEST_NOTE = 1u << 0,
         RING_REQUEST_START_CODES = 1u << 1,
         RING_REQUEST_PACKET = 1u << 2,
+        RING_REQUEST_TRANSCRYPT = 1u << 3,
 } RingRequestFlags;
 
 typedef struct RingCompletion {

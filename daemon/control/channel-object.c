@@ -72,7 +72,13 @@ int channel_object_new(ChannelObject **ret, SessionObject *session, const RingCo
         return 0;
 }
 
+static bool is_guest(const ChannelObject *channel, const StreamRow *row) {
+        return row->participant->session != channel->session;
+}
+
 static void row_free(ChannelObject *channel, StreamRow *row) {
+        if (is_guest(channel, row))
+                row->participant->session->n_guests--;
         /* The analyzer does not see that DL_DELETE() mends the neighbours. */
         DL_DELETE(channel->streams, row); /* NOLINT(clang-analyzer-unix.Malloc) */
         free(row);
@@ -103,13 +109,15 @@ int channel_object_add_stream(ChannelObject *channel, const StreamRow *row, uint
         if (!added)
                 return -ENOMEM;
         *added = *row;
-        r = channel_add_stream(channel->channel, row->participant->id, row->direction, row->media, row->codec,
-                               &added->id);
+        r = channel_add_stream(channel->channel, row->participant->session->session, row->participant->id,
+                               row->direction, row->media, row->codec, &added->id);
         if (r != 0) {
                 free(added);
                 return r;
         }
         DL_APPEND(channel->streams, added);
+        if (is_guest(channel, added))
+                added->participant->session->n_guests++;
         *ret_stream = added->id;
         return 0;
 }
@@ -125,11 +133,41 @@ int channel_object_remove_stream(ChannelObject *channel, uint32_t stream) {
         return 0;
 }
 
-void channel_object_forget(ChannelObject *channel, const ParticipantObject *participant) {
+typedef bool RowTest(const StreamRow *row, const void *what);
+
+static bool is_of_participant(const StreamRow *row, const void *participant) {
+        return row->participant == participant;
+}
+
+static bool is_of_session(const StreamRow *row, const void *session) {
+        return row->participant->session == session;
+}
+
+static void remove_rows(ChannelObject *channel, RowTest *test, const void *what) {
         StreamRow *row, *next;
 
         DL_FOREACH_SAFE(channel->streams, row, next) {
-                if (row->participant == participant)
+                if (test(row, what))
                         (void)channel_object_remove_stream(channel, row->id); /* it is there */
         }
+}
+
+static void remove_rows_of_others(const SessionObject *session, RowTest *test, const void *what) {
+        if (session->n_guests == 0)
+                return;
+        for (SessionObject *other = session->daemon->sessions; other; other = other->hh.next)
+                for (ChannelObject *channel = other->channels; other != session && channel; channel = channel->hh.next)
+                        remove_rows(channel, test, what);
+}
+
+void channel_object_forget(const ParticipantObject *participant) {
+        const SessionObject *session = participant->session;
+
+        for (ChannelObject *channel = session->channels; channel; channel = channel->hh.next)
+                remove_rows(channel, is_of_participant, participant);
+        remove_rows_of_others(session, is_of_participant, participant);
+}
+
+void channel_object_forget_session(const SessionObject *session) {
+        remove_rows_of_others(session, is_of_session, session);
 }

@@ -46,5 +46,7 @@ DEFINE_CLEANUP(ChannelObject, channel_object_free)
 int channel_object_add_stream(ChannelObject *channel, const StreamRow *row, uint32_t *ret_stream);
 /* 0 or -ENOENT. */
 int channel_object_remove_stream(ChannelObject *channel, uint32_t stream);
-/* Ends all streams of a participant that leaves. */
-void channel_object_forget(ChannelObject *channel, const ParticipantObject *participant);
+/* Ends all streams of a participant that leaves, on whatever channel they are. */
+void channel_object_forget(const ParticipantObject *participant);
+/* Ends the streams of a session that closes on channels of others. */
+void channel_object_forget_session(const SessionObject *session);

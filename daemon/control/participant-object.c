@@ -59,8 +59,7 @@ ParticipantObject *participant_object_free(ParticipantObject *participant) {
                 HASH_DELETE(by_id, session->by_id, participant);
         if (participant->by_identity.tbl)
                 HASH_DELETE(by_identity, session->by_identity, participant);
-        for (ChannelObject *channel = session->channels; channel; channel = channel->hh.next)
-                channel_object_forget(channel, participant);
+        channel_object_forget(participant);
         if (session->session && participant->id != SESSION_SHARED) {
                 (void)session_remove_participant(session->session, participant->id); /* it was there */
                 (void)session_object_settle_keys(session);                           /* fewer keys: never refused */

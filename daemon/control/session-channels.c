@@ -140,6 +140,17 @@ static ChannelObject *channel_by_path(const SessionObject *session, const char *
         return session_object_channel(session, object_tree_channel_number(session, path));
 }
 
+/* The session's own, or a channel of another session that the caller may change as well: a bridge between systems has
+ * a session for each of them, and one channel. */
+static ChannelObject *channel_for_stream(SessionObject *session, const Caller *caller, const char *path) {
+        ChannelObject *channel = channel_by_path(session, path);
+
+        for (SessionObject *other = session->daemon->sessions; other && !channel; other = other->hh.next)
+                if (session_object_may_change(other, caller))
+                        channel = channel_by_path(other, path);
+        return channel;
+}
+
 int session_method_add_stream(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         SessionObject *session = userdata;
         ChannelObject *channel;
@@ -158,7 +169,7 @@ int session_method_add_stream(sd_bus_message *message, void *userdata, sd_bus_er
         r = request_change(session, message, AUDIT_OPEN_CHANNEL, &caller, error);
         if (r < 0)
                 return r;
-        channel = channel_by_path(session, path);
+        channel = channel_for_stream(session, &caller, path);
         if (!channel)
                 return error_set(error, ERROR_NO_SUCH_CHANNEL);
         r = parse_stream(session, names, &row, error);
@@ -184,7 +195,7 @@ int session_method_remove_stream(sd_bus_message *message, void *userdata, sd_bus
         r = request_change(session, message, AUDIT_OPEN_CHANNEL, &caller, error);
         if (r < 0)
                 return r;
-        channel = channel_by_path(session, path);
+        channel = channel_for_stream(session, &caller, path);
         if (!channel)
                 return error_set(error, ERROR_NO_SUCH_CHANNEL);
         if (channel_object_remove_stream(channel, stream) < 0)

@@ -80,11 +80,20 @@ static void on_rotation_requested(const Told *told) {
                             session_reason_name(event->reason), realtime_from_boottime(event->usec));
 }
 
-static const char *channel_path(const Told *told) {
-        for (const ChannelObject *channel = told->session->channels; channel; channel = channel->hh.next)
-                if (channel->channel == told->event->channel)
+static const char *find_path(const SessionObject *session, const void *wanted) {
+        for (const ChannelObject *channel = session->channels; channel; channel = channel->hh.next)
+                if (channel->channel == wanted)
                         return channel->path;
-        return NULL; /* closed meanwhile */
+        return NULL;
+}
+
+static const char *channel_path(const Told *told) {
+        const char *path = find_path(told->session, told->event->channel);
+
+        for (const SessionObject *other = told->session->daemon->sessions;
+             !path && told->session->n_guests > 0 && other; other = other->hh.next)
+                path = find_path(other, told->event->channel);
+        return path; /* NULL: closed meanwhile */
 }
 
 static void on_stream(const Told *told) {

@@ -110,6 +110,7 @@ SessionObject *session_object_free(SessionObject *session) {
         }
         while (session->channels)
                 (void)channel_object_free(session->channels);
+        channel_object_forget_session(session);
         operation_cancel_reading(session);
         {
                 Session *closing = take_ptr(session->session);

@@ -56,6 +56,7 @@ struct SessionObject {
         uint32_t last_channel;
         Operation *operations;
         unsigned n_pending_keys; /* imports on their way to a slot that is empty now */
+        unsigned n_guests;       /* its streams on channels of other sessions */
         Charge charge;
         Charge keys;
         UT_hash_handle hh;

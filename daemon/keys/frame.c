@@ -8,8 +8,6 @@
 #include "format/trailer.h"
 #include "keys/plane-internal.h"
 
-#include <sched.h>
-
 /* Estimated CPU time of trying one key on a frame: key set-up, and GCM at 2 bytes a nanosecond; a derivation of the
  * counter formats is not more. */
 #define TRIAL_NSEC(len) (UINT64_C(1000) + (len) / 2)
@@ -318,6 +316,14 @@ enum framekey_direction frame_grant_direction(const FrameGrant *grant) {
         return grant->direction;
 }
 
+enum framekey_format frame_grant_format(const FrameGrant *grant) {
+        return grant->ops->format;
+}
+
+enum framekey_media frame_grant_media(const FrameGrant *grant) {
+        return grant->media;
+}
+
 bool frame_grant_wants_iv(const FrameGrant *grant) {
         return grant->direction == FRAMEKEY_ENCRYPT && !grant->ops->counts;
 }
@@ -332,13 +338,9 @@ void frame_grant_info(const FrameGrant *grant, uint64_t now_usec, FrameGrantInfo
 }
 
 void session_enter(Session *session) {
-        /* A mutex is not fair: a busy data thread could take it again and again before a woken main thread
-         * runs. The bound keeps a main thread that lost the CPU from stopping media. */
-        for (unsigned i = 0; i < 64 && atomic_load_explicit(&session->n_waiting, memory_order_relaxed) > 0; i++)
-                (void)sched_yield();
-        (void)pthread_mutex_lock(&session->lock);
+        turnstile_enter(&session->lock);
 }
 
 void session_leave(Session *session) {
-        (void)pthread_mutex_unlock(&session->lock);
+        turnstile_leave(&session->lock);
 }

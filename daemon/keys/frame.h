@@ -53,6 +53,8 @@ int frame_grant_new(FrameGrant **ret, Session *session, const void *channel, uin
 FrameGrant *frame_grant_free(FrameGrant *grant);
 DEFINE_CLEANUP(FrameGrant, frame_grant_free)
 enum framekey_direction frame_grant_direction(const FrameGrant *grant);
+enum framekey_format frame_grant_format(const FrameGrant *grant);
+enum framekey_media frame_grant_media(const FrameGrant *grant);
 /* Whether it seals frames of a format with random IVs. */
 bool frame_grant_wants_iv(const FrameGrant *grant);
 

@@ -14,9 +14,7 @@
 #include "keys/frame.h"
 #include "keys/seen.h"
 #include "keys/session.h"
-
-#include <pthread.h>
-#include <stdatomic.h>
+#include "util/turnstile.h"
 
 /* What time and use do to a key. A sending key's is at its slot, the shared sending key's at SharedKey. */
 typedef struct KeyLife {
@@ -181,10 +179,9 @@ struct Session {
         void *userdata;
         SessionJob *jobs; /* derivations on their way; main thread */
 
-        pthread_mutex_t lock;
-        atomic_uint n_waiting; /* main thread wants the lock: data threads step back, see session_enter() */
-        atomic_bool dirty;     /* a data thread changed something the main thread must look at */
-        uint64_t attend_usec;  /* when time changes something; main thread */
+        Turnstile lock;
+        atomic_bool dirty;    /* a data thread changed something the main thread must look at */
+        uint64_t attend_usec; /* when time changes something; main thread */
 
         Participant **participants; /* by id; NULL: gone */
         size_t n_participants;

@@ -8,13 +8,11 @@
 
 /* The main thread's way in; see session_enter() for the data threads'. */
 void session_lock(Session *session) {
-        atomic_fetch_add(&session->n_waiting, 1);
-        (void)pthread_mutex_lock(&session->lock);
-        atomic_fetch_sub(&session->n_waiting, 1);
+        turnstile_lock(&session->lock);
 }
 
 void session_unlock(Session *session) {
-        (void)pthread_mutex_unlock(&session->lock);
+        turnstile_leave(&session->lock);
 }
 
 /* SFrame's and DAVE's keys have one sender each; of MLS each member makes its own of the epoch's. */
@@ -64,7 +62,7 @@ int session_new(Session **ret, Plane *plane, const SessionConfig *config, Sessio
         session->shared_sender = sender_none;
         session->attend_usec = session->joined.due_usec = session->left.due_usec = USEC_INFINITY;
         session->events_end = &session->events;
-        (void)pthread_mutex_init(&session->lock, NULL); /* default attributes cannot fail */
+        turnstile_init(&session->lock);
         plane_add_session(plane, session);
         *ret = session;
         return 0;
@@ -108,7 +106,7 @@ Session *session_free(Session *session) {
         replay_free(session->packages);
         free(session->shared);
         free(session->participants);
-        (void)pthread_mutex_destroy(&session->lock);
+        turnstile_destroy(&session->lock);
         free(session);
         return NULL;
 }

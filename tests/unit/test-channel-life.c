@@ -119,7 +119,7 @@ START_TEST(believes_no_layout_that_leaves_its_region) {
                 size_t at;
                 uint32_t value;
         } changes[] = {
-                { 0, 0 },           { 4, 2 },     { 8, 3 },           { 8, 0 },           { 8, 2048 },
+                { 0, 0 },           { 4, 99 },    { 8, 3 },           { 8, 0 },           { 8, 2048 },
                 { 8, 1 },           { 12, 4097 }, { 16, 1000 },       { 16, 0xffffffff }, { 28, 0x80000000 },
                 { 40, 4097 },       { 44, 1 },    { 48, 0xffffffc0 }, { 48, 4097 },       { 52, 64 },
                 { 56, 0xffffffc0 }, { 60, 0 },    { 60, 0xffffff00 }, { 72, 0xffffff00 }, { 72, 4100 },

@@ -58,8 +58,10 @@ static Pipe pipe_open(Host *host, enum framekey_media media, enum framekey_codec
         Pipe p;
 
         ck_assert_int_eq(channel_new(&p.channel, host->server, host->session, &config, &fds, on_gone, host), 0);
-        ck_assert_int_eq(channel_add_stream(p.channel, host->me, FRAMEKEY_ENCRYPT, media, codec, &p.seal), 0);
-        ck_assert_int_eq(channel_add_stream(p.channel, host->peer, FRAMEKEY_DECRYPT, media, codec, &p.open), 0);
+        ck_assert_int_eq(
+                channel_add_stream(p.channel, host->session, host->me, FRAMEKEY_ENCRYPT, media, codec, &p.seal), 0);
+        ck_assert_int_eq(
+                channel_add_stream(p.channel, host->session, host->peer, FRAMEKEY_DECRYPT, media, codec, &p.open), 0);
         ck_assert_int_eq(framekey_channel_new_from_fds(
                                  &p.client, (const int[]){ fds.request, fds.response, fds.doorbell, fds.wakeup }, 4),
                          0);
@@ -170,7 +172,7 @@ START_TEST(av1_is_refused_where_peers_cannot_read_it) {
 
         host_start(&host, 1);
         p = pipe_open(&host, FRAMEKEY_MEDIA_VIDEO, FRAMEKEY_CODEC_VP8);
-        ck_assert_int_eq(channel_add_stream(p.channel, host.me, FRAMEKEY_ENCRYPT, FRAMEKEY_MEDIA_VIDEO,
+        ck_assert_int_eq(channel_add_stream(p.channel, host.session, host.me, FRAMEKEY_ENCRYPT, FRAMEKEY_MEDIA_VIDEO,
                                             FRAMEKEY_CODEC_AV1, &stream),
                          -EOPNOTSUPP);
         pipe_close(&p);

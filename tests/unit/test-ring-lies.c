@@ -254,6 +254,14 @@ START_TEST(flags_are_refused_unless_known_and_meaningful) {
                 { { .flags = FRAMEKEY_ABI_PACKET, .frame_len = 5, .clear_len = 1 }, RING_BAD_REQUEST },
                 { { .flags = FRAMEKEY_ABI_PACKET | FRAMEKEY_ABI_START_CODES, .frame_len = 5 }, RING_BAD_REQUEST },
                 { { .flags = FRAMEKEY_ABI_START_CODES, .frame_len = 5, .clear_len = 1 }, 0 },
+                { { .flags = FRAMEKEY_ABI_TRANSCRYPT, .frame_len = 5, .to_stream = UINT32_MAX }, 0 },
+                { { .flags = FRAMEKEY_ABI_TRANSCRYPT, .metadata_len = 5, .to_metadata_len = 5 }, 0 },
+                { { .flags = FRAMEKEY_ABI_TRANSCRYPT, .metadata_len = 5, .to_metadata_len = 6 }, RING_BAD_REQUEST },
+                { { .flags = FRAMEKEY_ABI_TRANSCRYPT, .n_ranges = 1 }, RING_BAD_REQUEST },
+                { { .flags = FRAMEKEY_ABI_TRANSCRYPT | FRAMEKEY_ABI_START_CODES }, RING_BAD_REQUEST },
+                { { .flags = FRAMEKEY_ABI_TRANSCRYPT | FRAMEKEY_ABI_PACKET }, RING_BAD_REQUEST },
+                { { .flags = FRAMEKEY_ABI_TRANSCRYPT | FRAMEKEY_ABI_NOTE, .note = 8 }, RING_BAD_REQUEST },
+                { { .metadata_len = 5, .to_metadata_len = 1 }, RING_BAD_REQUEST },
         };
         Client client;
         Ring *ring;
@@ -261,7 +269,7 @@ START_TEST(flags_are_refused_unless_known_and_meaningful) {
         start(&ring, &client);
         for (size_t i = 0; i < ELEMENTS(rows); i++)
                 ck_assert_msg(fetch_one(ring, &client, &rows[i].d) == rows[i].expected, "row %zu", i);
-        for (unsigned bit = 3; bit < 16; bit++)
+        for (unsigned bit = 4; bit < 16; bit++)
                 ck_assert_int_eq(
                         fetch_one(ring, &client, &(struct framekey_abi_descriptor){ .flags = (uint16_t)(1u << bit) }),
                         RING_BAD_REQUEST);
