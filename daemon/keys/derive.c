@@ -239,16 +239,19 @@ static void job_submit(SessionJob *job, DeriverClass class) {
         deriver_submit(plane_deriver(job->session->plane), &job->derive, class);
 }
 
-/* Whether keys of this schedule are keys of this format. */
-static bool fits(enum framekey_format format, const Schedule *schedule) {
+/* Whether keys of this schedule are keys of this session: a package may say anything. */
+static bool fits(const SessionConfig *config, const Schedule *schedule) {
+        bool mls = config->mls_index_bits > 0;
+
         switch (schedule->kdf) {
         case SCHEDULE_SFRAME:
+                return config->format == FRAMEKEY_FORMAT_SFRAME && !mls;
         case SCHEDULE_EPOCH:
-                return format == FRAMEKEY_FORMAT_SFRAME;
+                return config->format == FRAMEKEY_FORMAT_SFRAME && mls;
         case SCHEDULE_DAVE:
-                return format == FRAMEKEY_FORMAT_DAVE;
+                return config->format == FRAMEKEY_FORMAT_DAVE;
         default:
-                return !frame_counts(format);
+                return !frame_counts(config->format);
         }
 }
 
@@ -267,7 +270,7 @@ int derive_import(Session *session, uint32_t participant, uint32_t index, Secret
         /* A sender's generation follows from its count of frames. */
         if (schedule->kdf == SCHEDULE_DAVE && step > 0 && session_find(session, participant)->local)
                 return -EINVAL;
-        if (schedule_check(schedule) || !fits(session->config.format, schedule) || step > SESSION_STEP_MAX ||
+        if (schedule_check(schedule) || !fits(&session->config, schedule) || step > SESSION_STEP_MAX ||
             (step > 0 && !schedule_steps(schedule)) || iterations * ((uint64_t)step + 1) > IMPORT_ITERATIONS_MAX)
                 return -EINVAL;
 
@@ -318,12 +321,18 @@ int session_generate(Session *session, uint32_t participant, uint32_t index, con
 
 int derive_install(Session *session, uint32_t participant, uint32_t index, ScheduleStep *secrets,
                    const Schedule *schedule, uint32_t step, SessionDone done, void *userdata) {
-        SessionJob *job;
+        SessionJob *job = NULL;
+        int r = 0;
 
-        job = index < session->config.ring_size ? job_new(session, JOB_IMPORT, participant, index, schedule) : NULL;
+        if (!fits(&session->config, schedule))
+                r = SESSION_FORGED;
+        else if (index >= session->config.ring_size)
+                r = SESSION_BAD_INDEX;
+        else
+                job = job_new(session, JOB_IMPORT, participant, index, schedule);
         if (!job) {
                 arena_release(arena_installed(), secrets);
-                return index < session->config.ring_size ? -ENOMEM : SESSION_BAD_INDEX;
+                return r != 0 ? r : -ENOMEM;
         }
         job->ready = secrets;
         job->step = step;

@@ -338,6 +338,7 @@ int session_import_wrapped(Session *session, uint32_t id, uint32_t index, const 
         }
         if (index == SESSION_ACTIVE)
                 index = key.index;
+        key.schedule.replace = true; /* its sender says what is under its KIDs */
         *ret_index = index;
         r = derive_install(session, id, index, key.secrets, &key.schedule, key.step, done, userdata);
         if (r == 0)

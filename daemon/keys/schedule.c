@@ -90,13 +90,13 @@ const uint8_t *schedule_next(const Schedule *schedule, const ScheduleStep *step,
         case SCHEDULE_SFRAME:
         case SCHEDULE_EPOCH:
                 *ret_len = kdf_hash_len(suite_find(schedule->suite)->hash);
-                return step->sframe.next;
+                return step ? step->sframe.next : NULL;
         case SCHEDULE_DAVE:
                 *ret_len = DAVE_SECRET_LEN;
-                return step->dave.next;
+                return step ? step->dave.next : NULL;
         default:
                 *ret_len = SCHEDULE_MATERIAL_LEN;
-                return step->next;
+                return step ? step->next : NULL;
         }
 }
 

@@ -71,7 +71,7 @@ const char *schedule_check(const Schedule *schedule);
 void schedule_secret_len(const Schedule *schedule, size_t *ret_least, size_t *ret_most);
 size_t schedule_step_size(const Schedule *schedule);
 size_t schedule_key_len(const Schedule *schedule);
-/* The material of the next step. */
+/* The material of the next step. `step` may be NULL where only the length matters. */
 const uint8_t *schedule_next(const Schedule *schedule, const ScheduleStep *step, size_t *ret_len);
 /* Whether there is a next step: not for MLS epochs, nor for SFrame without ratchet bits. */
 bool schedule_steps(const Schedule *schedule);

@@ -44,6 +44,29 @@ static void check_escape(const uint8_t *data, size_t size) {
         free(out);
 }
 
+/* Encrypting DAVE: ranges in front of a frame that they fit, and the same where the frame lay. */
+static void check_ranged(const ClearFrame *frame, const Payload *payload) {
+        size_t head = PAYLOAD_HEAD_LEN(payload), len, end = 0;
+        uint8_t *apart = malloc(payload->in_max), *in_place = malloc(payload->in_max);
+        ClearFrame moved = *frame;
+        FrameRange range;
+
+        len = payload_write(payload, frame, apart);
+        must(payload->clear_len == 0 && !payload->escape && head + len <= payload->in_max);
+        must(frame->media == FRAMEKEY_MEDIA_VIDEO || (head == 0 && !payload->ranges.scan && len == frame->len));
+        for (size_t i = 0; i < payload->ranges.n_ranges; i++) {
+                memcpy(&range, apart + i * PAYLOAD_RANGE_SIZE, sizeof(range));
+                must(range.size > 0 && range.offset >= end && range.size <= len && range.offset <= len - range.size);
+                end = range.offset + range.size;
+        }
+
+        memcpy(in_place, frame->bytes, frame->len);
+        moved.bytes = in_place;
+        must(payload_write(payload, &moved, in_place) == len && memcmp(in_place, apart, head + len) == 0);
+        free(apart);
+        free(in_place);
+}
+
 /* Encrypts as the library does, and decrypts what came out. */
 static void check_round_trip(const ClearFrame *frame, const Payload *payload) {
         uint8_t *in = malloc(payload->in_max + 30), *sealed, *back;
@@ -107,7 +130,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         payload_plan(&frame, &payload);
         if (payload.verdict == 0 && frame.len > 0) {
                 must(payload.frame_clear <= frame.len);
-                if (frame.direction == FRAMEKEY_ENCRYPT)
+                if (payload.ranged)
+                        check_ranged(&frame, &payload);
+                else if (frame.direction == FRAMEKEY_ENCRYPT)
                         check_round_trip(&frame, &payload);
                 else {
                         size_t len = payload_write(&payload, &frame, bytes);

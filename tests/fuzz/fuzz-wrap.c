@@ -30,13 +30,13 @@ int LLVMFuzzerInitialize(int *argc, char ***argv) {
 
 static void check_same(const WrappedKey *a, const WrappedKey *b) {
         uint8_t in_a[WRAP_MAX], in_b[WRAP_MAX];
-        size_t len = plain_len(&a->schedule) - a->schedule.key_bits / 8 - SCHEDULE_MATERIAL_LEN;
+        size_t len = public_len(&a->schedule);
 
         must(plain_len(&a->schedule) == plain_len(&b->schedule));
         plain_write(in_a, a);
         plain_write(in_b, b);
         must(memcmp(in_a, in_b, len) == 0);
-        must(memcmp(a->secrets, b->secrets, sizeof(*a->secrets)) == 0);
+        must(memcmp(a->secrets, b->secrets, schedule_step_size(&a->schedule)) == 0);
 }
 
 /* A key that was opened makes a package that opens. */
@@ -53,24 +53,25 @@ static void check_again(const WrappedKey *key) {
 
 static void try_plain(const uint8_t *plain, size_t len) {
         uint8_t written[WRAP_MAX], package[WRAP_MAX] = MAGIC;
-        size_t secrets_len, in_use = arena_in_use(arena_installed());
+        size_t next_len, in_use = arena_in_use(arena_installed());
+        const uint8_t *next;
         HpkeMessage message;
         WrappedKey key;
         Info info;
 
         if (!plain_read(plain, len, &key))
                 return;
-        secrets_len = key.schedule.key_bits / 8 + SCHEDULE_MATERIAL_LEN;
         must(len <= WRAP_MAX - OUTER_LEN && plain_len(&key.schedule) == len);
         plain_write(written, &key);
-        must(memcmp(written, plain, len - secrets_len) == 0);
+        must(memcmp(written, plain, public_len(&key.schedule)) == 0);
 
         must(info_of(&context, &info));
         message = (HpkeMessage){ info.bytes, info.len, MAGIC, MAGIC_LEN, plain, len };
         must(hpke_seal(hpke_pair_public(pair), NULL, &message, package + MAGIC_LEN,
                        package + MAGIC_LEN + HPKE_KEY_LEN) == 0);
         must(wrap_open(pair, &context, package, OUTER_LEN + len, &key) == 0);
-        must(memcmp(key.secrets->next, plain + len - SCHEDULE_MATERIAL_LEN, SCHEDULE_MATERIAL_LEN) == 0);
+        next = schedule_next(&key.schedule, key.secrets, &next_len);
+        must(memcmp(next, plain + len - next_len, next_len) == 0);
         check_again(&key);
         arena_release(arena_installed(), key.secrets);
         must(arena_in_use(arena_installed()) == in_use);

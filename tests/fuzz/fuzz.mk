@@ -6,15 +6,17 @@ FUZZ_CLANG = clang
 FUZZ_CFLAGS = -std=gnu17 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
 
 fuzz_codec_sources = tests/fuzz/fuzz-codec.c libclient/payload.c \
-	libclient/codec/clear.c libclient/codec/escape.c libclient/codec/nalu.c
+	libclient/codec/clear.c libclient/codec/dave-ranges.c libclient/codec/escape.c libclient/codec/nalu.c
 fuzz_config_sources = tests/fuzz/fuzz-config.c daemon/control/config-file.c daemon/control/log.c daemon/control/policy.c \
 	daemon/control/timespan.c
 fuzz_dave_sources = tests/fuzz/fuzz-dave.c daemon/format/dave.c
 fuzz_dave_ranges_sources = tests/fuzz/fuzz-dave-ranges.c libclient/codec/dave-ranges.c
+fuzz_frame_sources = tests/fuzz/fuzz-frame.c daemon/format/injected.c daemon/format/trailer.c
 fuzz_sframe_sources = tests/fuzz/fuzz-sframe.c daemon/format/sframe.c
 fuzz_trailer_sources = tests/fuzz/fuzz-trailer.c libclient/trailer.c
 # Includes daemon/keys/wrap.c.
-fuzz_wrap_sources = tests/fuzz/fuzz-wrap.c daemon/keys/schedule.c \
+fuzz_wrap_sources = tests/fuzz/fuzz-wrap.c daemon/keys/schedule.c daemon/keys/dave-schedule.c \
+	daemon/keys/sframe-schedule.c daemon/format/sframe.c daemon/crypto/suite.c \
 	daemon/crypto/aead.c daemon/crypto/arena.c daemon/crypto/hpke.c daemon/crypto/kdf.c \
 	daemon/crypto/registers.c daemon/crypto/secret.c
 
@@ -23,6 +25,7 @@ EXTRA_DIST += \
 	tests/fuzz/corpus/config \
 	tests/fuzz/corpus/dave \
 	tests/fuzz/corpus/dave-ranges \
+	tests/fuzz/corpus/frame \
 	tests/fuzz/corpus/sframe \
 	tests/fuzz/corpus/trailer \
 	tests/fuzz/corpus/wrap \
@@ -30,6 +33,7 @@ EXTRA_DIST += \
 	tests/fuzz/fuzz-config.c \
 	tests/fuzz/fuzz-dave.c \
 	tests/fuzz/fuzz-dave-ranges.c \
+	tests/fuzz/fuzz-frame.c \
 	tests/fuzz/fuzz-sframe.c \
 	tests/fuzz/fuzz-trailer.c \
 	tests/fuzz/fuzz-wrap.c \
@@ -41,6 +45,8 @@ fuzz:
 		$(srcdir)/tests/fuzz/run-fuzz codec $(fuzz_codec_sources)
 	FUZZ_SECONDS='$(FUZZ_SECONDS)' FUZZ_CLANG='$(FUZZ_CLANG)' FUZZ_CFLAGS='$(FUZZ_CFLAGS)' srcdir='$(srcdir)' \
 		$(srcdir)/tests/fuzz/run-fuzz trailer $(fuzz_trailer_sources)
+	FUZZ_SECONDS='$(FUZZ_SECONDS)' FUZZ_CLANG='$(FUZZ_CLANG)' FUZZ_CFLAGS='$(FUZZ_CFLAGS)' srcdir='$(srcdir)' \
+		$(srcdir)/tests/fuzz/run-fuzz frame $(fuzz_frame_sources)
 	FUZZ_SECONDS='$(FUZZ_SECONDS)' FUZZ_CLANG='$(FUZZ_CLANG)' FUZZ_CFLAGS='$(FUZZ_CFLAGS)' srcdir='$(srcdir)' \
 		$(srcdir)/tests/fuzz/run-fuzz sframe $(fuzz_sframe_sources)
 	FUZZ_SECONDS='$(FUZZ_SECONDS)' FUZZ_CLANG='$(FUZZ_CLANG)' FUZZ_CFLAGS='$(FUZZ_CFLAGS)' srcdir='$(srcdir)' \

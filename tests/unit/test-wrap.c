@@ -67,6 +67,25 @@ static WrappedKey key_large(void) {
         return key;
 }
 
+static WrappedKey key_sframe(uint32_t suite) {
+        return (WrappedKey){ .index = 9,
+                             .step = 5,
+                             .schedule = { .kdf = SCHEDULE_SFRAME,
+                                           .suite = suite,
+                                           .ratchet_bits = 8,
+                                           .kid = UINT64_C(0x0123456789abcd00) },
+                             .secrets = secrets_new() };
+}
+
+/* Of a suite whose hash has 64 bytes. */
+static WrappedKey key_epoch(void) {
+        return (WrappedKey){ .index = 1, .schedule = { .kdf = SCHEDULE_EPOCH, .suite = 5 }, .secrets = secrets_new() };
+}
+
+static WrappedKey key_dave(void) {
+        return (WrappedKey){ .index = 2, .step = 600, .schedule = { .kdf = SCHEDULE_DAVE }, .secrets = secrets_new() };
+}
+
 static void key_done(WrappedKey *key) {
         arena_release(arena_installed(), key->secrets);
         key->secrets = NULL;
@@ -86,6 +105,9 @@ static Package package_of(const HpkePair *recipient, const WrapContext *for_cont
 }
 
 static void check_same(const WrappedKey *a, const WrappedKey *b) {
+        const uint8_t *next;
+        size_t len;
+
         ck_assert_uint_eq(a->index, b->index);
         ck_assert_uint_eq(a->step, b->step);
         ck_assert_int_eq(a->schedule.kdf, b->schedule.kdf);
@@ -97,8 +119,18 @@ static void check_same(const WrappedKey *a, const WrappedKey *b) {
         ck_assert_mem_eq(a->schedule.salt, b->schedule.salt, SCHEDULE_SALT_MAX);
         ck_assert_mem_eq(a->schedule.ratchet_salt, b->schedule.ratchet_salt, SCHEDULE_SALT_MAX);
         ck_assert_mem_eq(a->schedule.info, b->schedule.info, SCHEDULE_SALT_MAX);
-        ck_assert_mem_eq(a->secrets->key, b->secrets->key, a->schedule.key_bits / 8);
-        ck_assert_mem_eq(a->secrets->next, b->secrets->next, SCHEDULE_MATERIAL_LEN);
+        ck_assert_uint_eq(a->schedule.suite, b->schedule.suite);
+        ck_assert_uint_eq(a->schedule.ratchet_bits, b->schedule.ratchet_bits);
+        ck_assert_uint_eq(a->schedule.kid, b->schedule.kid);
+        if (a->schedule.kdf == SCHEDULE_EPOCH) {
+                ck_assert_mem_eq(a->secrets->sframe.next, b->secrets->sframe.next, 64);
+                return;
+        }
+        ck_assert_mem_eq(a->secrets->bytes, b->secrets->bytes, schedule_key_len(&a->schedule));
+        if (a->schedule.kdf == SCHEDULE_SFRAME)
+                ck_assert_mem_eq(a->secrets->sframe.salt, b->secrets->sframe.salt, SUITE_NONCE_LEN);
+        next = schedule_next(&a->schedule, a->secrets, &len);
+        ck_assert_mem_eq(next, schedule_next(&b->schedule, b->secrets, &len), len);
 }
 
 /* What wrap_open() says; whatever it refuses leaves its result and the arena alone. */
@@ -170,6 +202,21 @@ START_TEST(each_salt_stays_in_its_place) {
 }
 END_TEST
 
+START_TEST(keys_that_count_travel_too) {
+        WrappedKey key;
+
+        arena_start();
+        for (uint32_t suite = 1; suite <= 8; suite++) {
+                key = key_sframe(suite);
+                check_round_trip(&key);
+        }
+        key = key_epoch();
+        check_round_trip(&key);
+        key = key_dave();
+        check_round_trip(&key);
+}
+END_TEST
+
 START_TEST(two_packages_of_one_key_differ) {
         HpkePair *pair = pair_new();
         WrappedKey key = key_small();
@@ -207,6 +254,10 @@ START_TEST(every_byte_flipped_is_forged) {
         key = key_small();
         check_flips(&key);
         key = key_large();
+        check_flips(&key);
+        key = key_sframe(6);
+        check_flips(&key);
+        key = key_dave();
         check_flips(&key);
 }
 END_TEST
@@ -267,7 +318,7 @@ END_TEST
 
 START_TEST(what_cannot_be_opened_is_not_sealed) {
         HpkePair *pair = pair_new();
-        WrappedKey good = key_small();
+        WrappedKey good = key_small(), counted[6];
         WrappedKey bad[7];
         Package package;
 
@@ -283,6 +334,21 @@ START_TEST(what_cannot_be_opened_is_not_sealed) {
         for (size_t i = 0; i < ELEMENTS(bad); i++)
                 ck_assert_int_eq(wrap_seal(hpke_pair_public(pair), &context, &bad[i], package.bytes, &package.len),
                                  -EINVAL);
+        for (size_t i = 0; i < ELEMENTS(counted); i++)
+                counted[i] =
+                        (WrappedKey){ .schedule = { .kdf = SCHEDULE_SFRAME, .suite = 4 }, .secrets = good.secrets };
+        counted[0].schedule.suite = 9;
+        counted[1].schedule.suite = SUITE_DAVE;
+        counted[2].schedule.ratchet_bits = 2;
+        counted[3].step = 1; /* without bits for it */
+        counted[4].schedule.ratchet_bits = 4;
+        counted[4].schedule.kid = 1;
+        counted[5].schedule.kdf = SCHEDULE_EPOCH;
+        counted[5].schedule.kid = 16;
+        for (size_t i = 0; i < ELEMENTS(counted); i++)
+                ck_assert_msg(wrap_seal(hpke_pair_public(pair), &context, &counted[i], package.bytes, &package.len) ==
+                                      -EINVAL,
+                              "%zu", i);
         key_done(&good);
         hpke_pair_free(pair);
 }
@@ -319,6 +385,59 @@ static Package package_of_plain(const HpkePair *recipient, const uint8_t *plain,
 static const uint8_t plain_good[] = "\x00\x00\x00\x04\x00\x01\x02\x03\x02\x10\x00\x00\x00\x05\x00\x02\x00\x03\x00\x01"
                                     "saratiKKKKKKKKKKKKKKKKNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNN";
 #define PLAIN_LEN (sizeof(plain_good) - 1)
+
+/* What a peer could write in place of what the description says: a header, and as many bytes as it likes. */
+START_TEST(every_other_layout_of_keys_that_count_is_forged) {
+        static const struct {
+                uint8_t kdf, key_len;
+                const char *behind; /* suite, ratchet bits, KID; 11 bytes, or none */
+                size_t n_secrets;
+                int expected;
+        } rows[] = {
+                { 3, 16, "\0\4\0\0\0\0\0\0\0\0\7", 16 + 12 + 32, 0 },
+                { 3, 16, "\0\4\0\0\0\0\0\0\0\0\7", 16 + 12 + 31, HPKE_FORGED },
+                { 3, 16, "\0\4\0\0\0\0\0\0\0\0\7", 16 + 12 + 33, HPKE_FORGED },
+                { 3, 32, "\0\4\0\0\0\0\0\0\0\0\7", 16 + 12 + 32, HPKE_FORGED },
+                { 3, 32, "\0\5\0\0\0\0\0\0\0\0\7", 16 + 12 + 32, HPKE_FORGED },
+                { 3, 32, "\0\5\0\0\0\0\0\0\0\0\7", 32 + 12 + 64, 0 },
+                { 3, 16, "\0\0\0\0\0\0\0\0\0\0\7", 16 + 12 + 32, HPKE_FORGED },
+                { 3, 16, "\0\4\2\0\0\0\0\0\0\0\0", 16 + 12 + 32, HPKE_FORGED },
+                { 3, 16, "\0\4\10\0\0\0\0\0\0\0\7", 16 + 12 + 32, HPKE_FORGED },
+                { 3, 16, NULL, 0, HPKE_FORGED },
+                { 4, 0, "\0\4\0\0\0\0\0\0\0\0\0", 32, 0 },
+                { 4, 16, "\0\4\0\0\0\0\0\0\0\0\0", 32, HPKE_FORGED },
+                { 4, 0, "\0\4\0\0\0\0\0\0\0\0\7", 32, HPKE_FORGED },
+                { 4, 0, "\0\4\10\0\0\0\0\0\0\0\0", 32, HPKE_FORGED },
+                { 5, 16, NULL, 16 + 32, 0 },
+                { 5, 255, NULL, 255 + 32, HPKE_FORGED }, /* would not fit a step's block */
+                { 5, 16, NULL, 16 + 31, HPKE_FORGED },
+                { 5, 16, NULL, 16 + 33, HPKE_FORGED },
+                { 5, 0, NULL, 32, HPKE_FORGED },
+                { 6, 16, NULL, 16 + 32, HPKE_FORGED },
+        };
+        HpkePair *pair = pair_new();
+
+        for (size_t i = 0; i < ELEMENTS(rows); i++) {
+                uint8_t plain[512] = { [3] = 1, [8] = rows[i].kdf, [9] = rows[i].key_len };
+                size_t len = 20 + (rows[i].behind ? 11 : 0) + rows[i].n_secrets;
+                Package package;
+
+                if (rows[i].behind)
+                        memcpy(plain + 20, rows[i].behind, 11);
+                package = package_of_plain(pair, plain, len);
+                ck_assert_msg(outcome_of(pair, &context, package.bytes, package.len) == rows[i].expected, "row %zu", i);
+                if (rows[i].expected != 0)
+                        continue;
+                for (size_t at = 10; at < 20; at++) { /* iterations and lengths of salts, which mean nothing here */
+                        plain[at] = 1;
+                        package = package_of_plain(pair, plain, len);
+                        ck_assert_int_eq(outcome_of(pair, &context, package.bytes, package.len), HPKE_FORGED);
+                        plain[at] = 0;
+                }
+        }
+        hpke_pair_free(pair);
+}
+END_TEST
 
 START_TEST(the_layout_is_the_documented_one) {
         HpkePair *pair = pair_new();
@@ -481,8 +600,9 @@ START_TEST(a_full_arena_is_an_error) {
 END_TEST
 
 RUN_TESTS("wrap", a_small_key_comes_back, every_field_at_its_largest_comes_back, each_salt_stays_in_its_place,
-          two_packages_of_one_key_differ, every_byte_flipped_is_forged, every_other_length_is_forged,
-          it_opens_in_its_context_only, identities_have_any_bytes_up_to_their_limit,
-          what_cannot_be_opened_is_not_sealed, a_point_of_small_order_is_no_recipient_and_no_sender,
-          the_layout_is_the_documented_one, plain_text_out_of_bounds_is_forged, plain_text_of_another_length_is_forged,
-          plain_text_at_its_bounds_opens, no_secret_is_left_outside_the_arena, a_full_arena_is_an_error)
+          keys_that_count_travel_too, every_other_layout_of_keys_that_count_is_forged, two_packages_of_one_key_differ,
+          every_byte_flipped_is_forged, every_other_length_is_forged, it_opens_in_its_context_only,
+          identities_have_any_bytes_up_to_their_limit, what_cannot_be_opened_is_not_sealed,
+          a_point_of_small_order_is_no_recipient_and_no_sender, the_layout_is_the_documented_one,
+          plain_text_out_of_bounds_is_forged, plain_text_of_another_length_is_forged, plain_text_at_its_bounds_opens,
+          no_secret_is_left_outside_the_arena, a_full_arena_is_an_error)
