@@ -9,8 +9,12 @@
 
 #define TAG 16u
 
-static void seal(const RingRequest *request, uint8_t *out, RingCompletion *ret) {
-        if (request->frame_len == 0 && !(request->flags & RING_REQUEST_PACKET)) {
+static bool takes_empty_frames(const RingStream *stream) {
+        return stream->format == FRAMEKEY_FORMAT_SFRAME || stream->format == FRAMEKEY_FORMAT_DAVE;
+}
+
+static void seal(const RingStream *stream, const RingRequest *request, uint8_t *out, RingCompletion *ret) {
+        if (request->frame_len == 0 && !(request->flags & RING_REQUEST_PACKET) && !takes_empty_frames(stream)) {
                 ret->verdict = FRAMEKEY_VERDICT_EMPTY;
                 return;
         }
@@ -18,7 +22,8 @@ static void seal(const RingRequest *request, uint8_t *out, RingCompletion *ret) 
                 ret->verdict = FRAMEKEY_VERDICT_TOO_LONG;
                 return;
         }
-        memcpy(out, request->frame, request->frame_len);
+        if (request->frame_len > 0)
+                memcpy(out, request->frame, request->frame_len);
         memset(out + request->frame_len, 0xee, TAG);
         memset(out + request->frame_len + TAG, 0, 12);
         out[request->frame_len + ECHO_OVERHEAD - 2] = 12;
@@ -46,17 +51,28 @@ static void unseal(const RingRequest *request, uint8_t *out, RingCompletion *ret
         ret->frame_len = len - ECHO_OVERHEAD;
 }
 
+static void remember(EchoServer *server, const RingRequest *request) {
+        server->last.metadata_len = request->metadata_len;
+        server->last.n_ranges = request->n_ranges;
+        server->last.flags = request->flags;
+        if (request->metadata_len > 0)
+                memcpy(server->last.metadata, request->metadata, request->metadata_len);
+        if (request->n_ranges > 0)
+                memcpy(server->last.ranges, request->ranges, request->n_ranges * sizeof(*server->last.ranges));
+}
+
 static void serve(EchoServer *server, const RingRequest *request, RingCompletion *ret) {
         const RingStream *stream = request->stream < ECHO_STREAMS ? &server->streams[request->stream] : NULL;
 
         *ret = (RingCompletion){ .clear_len = request->clear_len, .key_index = 7, .step = 3 };
+        remember(server, request);
         if (!stream || stream->direction == 0)
                 ret->verdict = FRAMEKEY_VERDICT_REFUSED;
         else if (request->flags & RING_REQUEST_NOTE) {
                 ret->verdict = request->note;
                 atomic_fetch_add(&server->notes[request->note % FRAMEKEY_VERDICT_MAX], 1);
         } else if (stream->direction == FRAMEKEY_ENCRYPT)
-                seal(request, server->out, ret);
+                seal(stream, request, server->out, ret);
         else
                 unseal(request, server->out, ret);
 }

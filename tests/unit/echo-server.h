@@ -6,7 +6,7 @@
  *   encrypt streams   frame | 16 bytes ee | 12 bytes 00 | 0c | key index 0     like a trailer frame
  *   decrypt streams   the same taken off again; forged if the 16 bytes are others; malformed if it cannot be
  *   notes             their verdict
- *   empty frames      empty, unless they are packets
+ *   empty frames      empty, unless they are packets, or to encrypt under SFrame or DAVE
  */
 #pragma once
 
@@ -33,6 +33,11 @@ typedef struct EchoServer {
         atomic_uint notes[FRAMEKEY_VERDICT_MAX];
         atomic_uint bad_requests;
         atomic_bool broken;
+        struct {
+                uint8_t metadata[RING_METADATA_MAX];
+                uint32_t ranges[RING_RANGES_MAX][2]; /* offset and size */
+                uint32_t metadata_len, n_ranges, flags;
+        } last; /* what came with the last frame; after its completion */
         RingStream streams[ECHO_STREAMS];
         uint8_t *scratch;
         uint8_t *out;

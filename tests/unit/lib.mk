@@ -8,6 +8,7 @@ lib_codec_tests = \
 	tests/unit/test-nalu
 lib_channel_tests = \
 	tests/unit/test-channel \
+	tests/unit/test-channel-formats \
 	tests/unit/test-channel-life \
 	tests/unit/test-channel-stress
 lib_public_tests = \
@@ -50,6 +51,10 @@ echo_server = tests/unit/echo-server.c tests/unit/echo-server.h tests/unit/runne
 tests_unit_test_channel_SOURCES = tests/unit/test-channel.c $(echo_server)
 tests_unit_test_channel_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_channel_LDADD = libclient/libframekey.la libkeyplane.la $(LIBGCRYPT_LIBS) $(CHECK_LIBS)
+
+tests_unit_test_channel_formats_SOURCES = tests/unit/test-channel-formats.c $(echo_server)
+tests_unit_test_channel_formats_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_channel_formats_LDADD = libclient/libframekey.la libkeyplane.la $(LIBGCRYPT_LIBS) $(CHECK_LIBS)
 
 tests_unit_test_channel_life_SOURCES = tests/unit/test-channel-life.c $(echo_server)
 tests_unit_test_channel_life_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
