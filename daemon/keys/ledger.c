@@ -33,8 +33,9 @@
 #define RECORDS 16384u
 /* Names on disk: 1 MB. When it is full, the older half goes; a key of which 32,768 others were sent under since is
  * taken for new if it comes back after a reboot. */
-#define NAMES_MAX   65536u
-#define BOOT_ID_LEN 36u
+#define NAMES_MAX    65536u
+#define BOOT_ID_LEN  36u
+#define NAMES_ID_LEN 12u
 
 static const uint8_t counters_magic[8] = "FKCOUNT", names_magic[8] = "FKNAMES";
 
@@ -49,7 +50,7 @@ typedef struct CountersFile {
         uint32_t version;
         uint32_t n_records;
         char boot_id[BOOT_ID_LEN];
-        uint8_t pad[12];
+        uint8_t names_id[NAMES_ID_LEN]; /* under whose secret the names are */
         Record records[RECORDS];
 } CountersFile;
 
@@ -335,6 +336,19 @@ static int put_on_disk(Ledger *ledger, const uint8_t *name) {
 
 /* ---- the ledger ---- */
 
+/* A table whose names were made with another secret tells nothing of any key: somebody took the list away. */
+static int bind_files(Ledger *ledger) {
+        static const uint8_t unbound[NAMES_ID_LEN];
+        uint8_t digest[32];
+        int r = kdf_sha256(ledger->secret, sizeof(ledger->secret), digest);
+
+        if (r < 0)
+                return r;
+        if (memcmp(ledger->counters->names_id, unbound, sizeof(unbound)) == 0)
+                memcpy(ledger->counters->names_id, digest, NAMES_ID_LEN);
+        return memcmp(ledger->counters->names_id, digest, NAMES_ID_LEN) == 0 ? 0 : -EBADMSG;
+}
+
 static int open_files(Ledger *ledger, const char *runtime_directory, const char *state_directory) {
         int r;
 
@@ -351,6 +365,8 @@ static int open_files(Ledger *ledger, const char *runtime_directory, const char 
         r = open_counters(ledger, runtime_directory);
         if (r == 0)
                 r = open_names(ledger, state_directory);
+        if (r == 0)
+                r = bind_files(ledger);
         ledger->kept = r == 0;
         return r;
 }

@@ -12,6 +12,7 @@ keys_unit_tests = \
 	tests/unit/test-wrap \
 	tests/unit/test-data-plane \
 	tests/unit/test-counted \
+	tests/unit/test-ledger \
 	tests/unit/test-counter-window \
 	tests/unit/test-dave \
 	tests/unit/test-dave-frames \
@@ -61,6 +62,10 @@ tests_unit_test_data_plane_LDADD = libclient/libframekey.la libkeyplane.la $(CHE
 tests_unit_test_counted_SOURCES = tests/unit/test-counted.c
 tests_unit_test_counted_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_counted_LDADD = libkeyplane.la $(CHECK_LIBS)
+
+tests_unit_test_ledger_SOURCES = tests/unit/test-ledger.c
+tests_unit_test_ledger_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_ledger_LDADD = libkeyplane.la $(CHECK_LIBS) -lpthread
 
 tests_unit_test_counter_window_SOURCES = tests/unit/test-counter-window.c tests/unit/vector-file.h
 tests_unit_test_counter_window_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(JANSSON_CFLAGS)
