@@ -32,12 +32,12 @@ typedef struct OptionWord {
 typedef struct Option {
         const char *name; /* NULL ends the table; at most 64 rows */
         OptionType type;
+        OptionKinds only; /* OPTION_FOR_ALL, or which kinds it goes with */
         size_t offset;
         uint64_t min, max;
         size_t len_offset;
         const OptionWord *words;
         size_t given_offset; /* numbers: of a bool that tells that it was given; 0: nowhere */
-        OptionKinds only;    /* OPTION_FOR_ALL, or which kinds it goes with */
 } Option;
 
 /* Reads the dictionary that comes next in the message. 0; negative errno with `error` set; `target` may be half

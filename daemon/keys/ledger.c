@@ -18,6 +18,7 @@
 #include "util/counter.h"
 #include "util/entropy.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/file.h>
@@ -342,6 +343,7 @@ static int bind_files(Ledger *ledger) {
         uint8_t digest[32];
         int r = kdf_sha256(ledger->secret, sizeof(ledger->secret), digest);
 
+        assert(ledger->counters);
         if (r < 0)
                 return r;
         if (memcmp(ledger->counters->names_id, unbound, sizeof(unbound)) == 0)

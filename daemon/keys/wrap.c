@@ -235,8 +235,10 @@ int wrap_seal(const uint8_t recipient[HPKE_KEY_LEN], const WrapContext *context,
         plain_write(plain, key);
         at = plain + public_len(&key->schedule);
         n = secrets_of(&key->schedule, key->secrets, pieces);
-        for (size_t i = 0; i < n; i++)
+        for (size_t i = 0; i < n; i++) {
+                assert(pieces[i].bytes);
                 at = append(at, pieces[i].bytes, pieces[i].len);
+        }
         wipe_registers();
 
         message = (HpkeMessage){ info.bytes, info.len, MAGIC, MAGIC_LEN, plain, len };
@@ -282,6 +284,7 @@ int wrap_open(const HpkePair *pair, const WrapContext *context, const uint8_t *p
         at = plain + public_len(&key.schedule);
         n = secrets_of(&key.schedule, key.secrets, pieces);
         for (size_t i = 0; i < n; i++) {
+                assert(pieces[i].bytes);
                 memcpy(pieces[i].bytes, at, pieces[i].len);
                 at += pieces[i].len;
         }

@@ -36,7 +36,7 @@ static void check_same(const WrappedKey *a, const WrappedKey *b) {
         plain_write(in_a, a);
         plain_write(in_b, b);
         must(memcmp(in_a, in_b, len) == 0);
-        must(memcmp(a->secrets, b->secrets, schedule_step_size(&a->schedule)) == 0);
+        must(memcmp(a->secrets->bytes, b->secrets->bytes, schedule_step_size(&a->schedule)) == 0);
 }
 
 /* A key that was opened makes a package that opens. */

@@ -115,7 +115,7 @@ _unused_ static void outside_expect_none(Outside *outside) {
         uint8_t *planted;
         size_t n_found;
 
-        if (UNDER_ASAN || UNDER_TSAN)
+        if (!PLAIN_MEMORY)
                 return;
         planted = malloc(OUTSIDE_WINDOW);
         n_found = outside_count(outside);

@@ -20,3 +20,6 @@
 #else
 #define UNDER_ASAN 0
 #endif
+
+/* Memory is laid out as in the daemon: stacks where they are said to be, and nothing copied. */
+#define PLAIN_MEMORY (UNDER_ASAN + UNDER_TSAN == 0)

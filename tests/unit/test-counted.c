@@ -170,7 +170,7 @@ START_TEST(sframe_counts_over_all_streams) {
         SessionConfig config = config_of("sframe");
         Schedule schedule = schedule_of("sframe", 0);
         Call call = call_new(&config);
-        FrameGrant *second;
+        FrameGrant *second = NULL;
         Frame frames[4], in = { .len = 0 };
         FrameResult result;
 

@@ -564,7 +564,7 @@ int main(void) {
         tcase_add_test(tcase, points_beyond_the_prime_are_reduced);
         tcase_add_test(tcase, nothing_stays_in_the_arena);
         tcase_add_test(tcase, no_secret_is_left_outside_the_arena);
-        if (!UNDER_ASAN && !UNDER_TSAN) /* whose stacks are elsewhere */
+        if (PLAIN_MEMORY)
                 tcase_add_test(tcase, the_stack_is_wiped_as_deep_as_it_was_used);
         tcase_add_test(tcase, scarce_memory_is_an_error);
         tcase_add_test(tcase, threads_do_not_disturb_each_other);

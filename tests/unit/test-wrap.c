@@ -389,7 +389,7 @@ static const uint8_t plain_good[] = "\x00\x00\x00\x04\x00\x01\x02\x03\x02\x10\x0
 /* What a peer could write in place of what the description says: a header, and as many bytes as it likes. */
 START_TEST(every_other_layout_of_keys_that_count_is_forged) {
         static const struct {
-                uint8_t kdf, key_len;
+                unsigned kdf, key_len;
                 const char *behind; /* suite, ratchet bits, KID; 11 bytes, or none */
                 size_t n_secrets;
                 int expected;
@@ -418,7 +418,7 @@ START_TEST(every_other_layout_of_keys_that_count_is_forged) {
         HpkePair *pair = pair_new();
 
         for (size_t i = 0; i < ELEMENTS(rows); i++) {
-                uint8_t plain[512] = { [3] = 1, [8] = rows[i].kdf, [9] = rows[i].key_len };
+                uint8_t plain[512] = { [3] = 1, [8] = (uint8_t)rows[i].kdf, [9] = (uint8_t)rows[i].key_len };
                 size_t len = 20 + (rows[i].behind ? 11 : 0) + rows[i].n_secrets;
                 Package package;
 
