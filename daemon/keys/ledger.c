@@ -150,7 +150,7 @@ static void counters_begin(CountersFile *counters, const char *boot_id) {
         counters->version = VERSION;
         counters->n_records = RECORDS;
         memcpy(counters->boot_id, boot_id, BOOT_ID_LEN);
-        atomic_thread_fence(memory_order_release); /* the magic says that the rest is there */
+        atomic_signal_fence(memory_order_release); /* the magic says that the rest is there */
         memcpy(counters->magic, counters_magic, sizeof(counters_magic));
 }
 
@@ -222,7 +222,7 @@ static Record *make_room(Ledger *ledger) {
 
 static void record_begin(Ledger *ledger, Record *record, const uint8_t *name) {
         atomic_store_explicit(&record->sequence, 0, memory_order_release);
-        atomic_thread_fence(memory_order_seq_cst); /* whoever finds this after our death sees it free, or whole */
+        atomic_signal_fence(memory_order_seq_cst); /* whoever finds this after our death sees it free, or whole */
         memcpy(record->name, name, LEDGER_NAME_LEN);
         atomic_store_explicit(&record->next, 0, memory_order_relaxed);
         atomic_store_explicit(&record->sequence, ++ledger->last_sequence, memory_order_release);
