@@ -226,6 +226,17 @@ static inline const char *const *option_list(const OptionList *list) {
 /* Takes the option at this position within KEY_OPTIONS. */
 int key_option_take(OptionList *list, size_t option, const char *value);
 
+/* Options about what a key is named by and made of under SFrame and DAVE, which stand before those. */
+#define N_SOURCE_OPTIONS 4u
+#define SOURCE_OPTIONS                                                                                                 \
+        { "kid", 0, "N", "SFrame: KID of the key's first step" },                                                      \
+                { "ssrc", 0, "N", "SFrame: the RTP stream that the key is for; what is given is the base key" },       \
+                { "replace", 0, NULL, "SFrame: take the place of another key under this KID" }, {                      \
+                "user-id", 0, "N", "DAVE: whose key it is; what is given is the group's exporter secret"               \
+        }
+/* Takes the option at this position within SOURCE_OPTIONS. */
+int source_option_take(OptionList *list, size_t option, const char *value);
+
 /* ---- verbs ---- */
 
 int verb_status(int argc, char **argv, Context *context);

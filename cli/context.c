@@ -315,3 +315,11 @@ int key_option_take(OptionList *list, size_t option, const char *value) {
         }
         return CLI_OK;
 }
+
+/* The order of SOURCE_OPTIONS. */
+int source_option_take(OptionList *list, size_t option, const char *value) {
+        static const char *const names[N_SOURCE_OPTIONS] = { "kid", "ssrc", "replace", "user-id" };
+
+        option_list_add(list, "%s=%s", names[option], value ?: "yes");
+        return CLI_OK;
+}

@@ -8,6 +8,9 @@
 #include <stdio.h>
 #include <time.h>
 
+/* The daemon's bounds, see org.framekey1(5). */
+#define ALLOW_SILENCE_MAX_USEC (24 * 3600 * USEC_PER_SEC)
+#define ALLOW_ALL_MAX_USEC     (60 * USEC_PER_SEC)
 /* An hour: what waits longer has hung. */
 #define WAIT_MAX_USEC (3600 * USEC_PER_SEC)
 
@@ -54,6 +57,21 @@ static int get_install_options(const json_t *line, OptionList *options, Reply *r
         return get_activation(line, "activate-", options, reply);
 }
 
+/* What keys of SFrame and DAVE are named by and made of; for what is made here the first two. */
+static int get_source_options(const json_t *line, bool made_here, OptionList *options, Reply *reply) {
+        bool replace;
+
+        if (get_number_option(line, "kid", "kid", options, reply) < 0 || get_bool(line, "replace", &replace, reply) < 0)
+                return -EINVAL;
+        if (replace)
+                option_list_add(options, "replace=yes");
+        if (made_here)
+                return 0;
+        if (get_number_option(line, "ssrc", "ssrc", options, reply) < 0)
+                return -EINVAL;
+        return get_number_option(line, "user_id", "user-id", options, reply);
+}
+
 /* ---- keys ---- */
 
 static int do_ratchet(Filter *filter, const json_t *line, Reply *reply) {
@@ -94,7 +112,8 @@ static int do_import(Filter *filter, const json_t *line, Reply *reply) {
 
         if (get_string(line, "key_file", &path, reply) < 0 ||
             get_u32(line, "key_index", filter->key_index, &index, reply) < 0 ||
-            get_u32(line, "step", 0, &step, reply) < 0 || get_install_options(line, &options, reply) < 0)
+            get_u32(line, "step", 0, &step, reply) < 0 || get_install_options(line, &options, reply) < 0 ||
+            get_source_options(line, false, &options, reply) < 0)
                 return -EINVAL;
         if (!path)
                 return reply_error(reply, "'key_file' is missing.");
@@ -117,7 +136,7 @@ static int do_generate(Filter *filter, const json_t *line, Reply *reply) {
         int r;
 
         if (get_u32(line, "key_index", filter->key_index, &index, reply) < 0 ||
-            get_install_options(line, &options, reply) < 0)
+            get_install_options(line, &options, reply) < 0 || get_source_options(line, true, &options, reply) < 0)
                 return -EINVAL;
         r = framekey_session_generate_key(filter->session, filter->key_holder, index, option_list(&options));
         if (r < 0)
@@ -182,7 +201,9 @@ static int do_join(Filter *filter, const json_t *line, Reply *reply) {
         int r;
 
         if (get_participant(line, &participant, reply) < 0 || get_string(line, "follows", &follows, reply) < 0 ||
-            get_bool(line, "ratchet", &ratchet, reply) < 0)
+            get_bool(line, "ratchet", &ratchet, reply) < 0 ||
+            get_number_option(line, "member_index", "member-index", &options, reply) < 0 ||
+            get_number_option(line, "context", "context", &options, reply) < 0)
                 return -EINVAL;
         if (follows)
                 option_list_add(&options, "follows=%s", follows);
@@ -202,6 +223,27 @@ static int do_leave(Filter *filter, const json_t *line, Reply *reply) {
                 return r;
         r = framekey_session_leave(filter->session, participant, NULL, &when);
         return r < 0 ? reply_client_error(reply, filter, r) : reply_when(reply, "leave", when);
+}
+
+int filter_allow_unencrypted(Filter *filter, const char *what, uint64_t usec) {
+        if (usec == 0 && strcmp(what, "nothing") != 0)
+                usec = strcmp(what, "all") == 0 ? ALLOW_ALL_MAX_USEC : ALLOW_SILENCE_MAX_USEC;
+        return framekey_session_allow_unencrypted(filter->session, filter->participant, what, usec);
+}
+
+static int do_allow_unencrypted(Filter *filter, const json_t *line, Reply *reply) {
+        const char *what;
+        uint64_t usec;
+        int r;
+
+        if (get_string(line, "what", &what, reply) < 0 || get_u64(line, "usec", INT64_MAX, 0, &usec, reply) < 0)
+                return -EINVAL;
+        if (!what)
+                return reply_error(reply, "'what' is missing: 'silence', 'all' or 'nothing'.");
+        r = filter_allow_unencrypted(filter, what, usec);
+        if (r < 0)
+                return reply_client_error(reply, filter, r);
+        return reply_done(reply, json_pack("{s:s, s:s}", "done", "allow-unencrypted", "what", what));
 }
 
 /* ---- keys between daemons ---- */
@@ -319,6 +361,7 @@ static const struct {
         { "set-ratchet", do_set_ratchet },
         { "join", do_join },
         { "leave", do_leave },
+        { "allow-unencrypted", do_allow_unencrypted },
         { "transport-key", do_transport_key },
         { "export", do_export },
         { "import-wrapped", do_import_wrapped },

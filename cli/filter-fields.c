@@ -74,27 +74,47 @@ static int hex_digit(char c) {
         return -1;
 }
 
-int get_hex(const json_t *object, const char *key, uint8_t **ret, size_t *ret_length, Reply *reply) {
+int hex_to_bytes(const char *text, uint8_t **ret, size_t *ret_length) {
         _cleanup_free_ uint8_t *bytes = NULL;
+        size_t length = strlen(text);
+
+        bytes = malloc(length / 2 + 1);
+        if (!bytes)
+                return -ENOMEM;
+        for (size_t i = 0; i < length; i += 2) {
+                int high = hex_digit(text[i]), low = hex_digit(text[i + 1]); /* the text ends with a 0 */
+
+                if (high < 0 || low < 0)
+                        return -EINVAL;
+                bytes[i / 2] = (uint8_t)(high << 4 | low);
+        }
+        *ret = take_ptr(bytes);
+        *ret_length = length / 2;
+        return 0;
+}
+
+int get_hex(const json_t *object, const char *key, uint8_t **ret, size_t *ret_length, Reply *reply) {
         const char *text;
-        size_t length;
+        int r;
 
         if (get_string(object, key, &text, reply) < 0)
                 return -EINVAL;
         if (!text)
                 return reply_error(reply, "'%s' is missing.", key);
-        length = strlen(text);
-        bytes = malloc(length / 2 + 1);
-        if (!bytes)
+        r = hex_to_bytes(text, ret, ret_length);
+        if (r == -ENOMEM)
                 return reply_error(reply, "Out of memory.");
-        for (size_t i = 0; i < length; i += 2) {
-                int high = hex_digit(text[i]), low = hex_digit(text[i + 1]); /* the text ends with a 0 */
+        return r < 0 ? reply_error(reply, "'%s' is not made of pairs of hex digits.", key) : 0;
+}
 
-                if (high < 0 || low < 0)
-                        return reply_error(reply, "'%s' is not made of pairs of hex digits.", key);
-                bytes[i / 2] = (uint8_t)(high << 4 | low);
-        }
-        *ret = take_ptr(bytes);
-        *ret_length = length / 2;
+int get_number_option(const json_t *object, const char *key, const char *name, OptionList *options, Reply *reply) {
+        const json_t *value = json_object_get(object, key);
+
+        if (json_is_integer(value) && json_integer_value(value) >= 0)
+                option_list_add(options, "%s=%" JSON_INTEGER_FORMAT, name, json_integer_value(value));
+        else if (json_is_string(value))
+                option_list_add(options, "%s=%s", name, json_string_value(value));
+        else if (value)
+                return reply_error(reply, "'%s' is no number and no string with one.", key);
         return 0;
 }

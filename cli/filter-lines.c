@@ -42,6 +42,23 @@ static int get_kind(const json_t *object, enum framekey_media *ret_media, enum f
         return 0;
 }
 
+/* `ret_metadata` is what the frame's own metadata is freed by. */
+static int get_metadata(const Filter *filter, const json_t *object, struct framekey_frame *frame,
+                        uint8_t **ret_metadata, Reply *reply) {
+        size_t length = filter->metadata_length;
+
+        frame->metadata = filter->metadata;
+        if (json_object_get(object, "metadata_hex")) {
+                if (get_hex(object, "metadata_hex", ret_metadata, &length, reply) < 0)
+                        return -EINVAL;
+                frame->metadata = *ret_metadata;
+        }
+        if (length > FRAMEKEY_METADATA_MAX)
+                return reply_error(reply, "'metadata_hex' has more than %u bytes.", FRAMEKEY_METADATA_MAX);
+        frame->metadata_len = (uint32_t)length;
+        return 0;
+}
+
 static int get_frame(const json_t *object, struct framekey_frame *ret, Reply *reply) {
         struct framekey_frame frame = { .size = sizeof(frame) };
         const char *type;
@@ -67,7 +84,7 @@ static json_t *verdict_reply(int verdict, uint32_t key_index, uint32_t step) {
 
 /* What the frame is goes with its payload, so that the output of encrypt is input for decrypt. */
 static int describe(json_t *reply, const json_t *line) {
-        static const char *const keys[] = { "media", "codec", "frame_type", "ssrc", "rtp_timestamp" };
+        static const char *const keys[] = { "media", "codec", "frame_type", "ssrc", "rtp_timestamp", "metadata_hex" };
 
         for (size_t i = 0; i < ELEMENTS(keys); i++) {
                 json_t *value = json_object_get(line, keys[i]);
@@ -147,7 +164,7 @@ static bool is_answer(const json_t *line) {
 }
 
 static int do_frame(Filter *filter, const json_t *line, Reply *reply) {
-        _cleanup_free_ uint8_t *payload = NULL;
+        _cleanup_free_ uint8_t *payload = NULL, *metadata = NULL;
         struct framekey_frame frame;
         enum framekey_media media;
         enum framekey_codec codec;
@@ -162,7 +179,8 @@ static int do_frame(Filter *filter, const json_t *line, Reply *reply) {
         r = get_hex(line, "payload_hex", &payload, &length, reply);
         if (r < 0)
                 return r;
-        if (get_frame(line, &frame, reply) < 0 || get_kind(line, &media, &codec, reply) < 0)
+        if (get_frame(line, &frame, reply) < 0 || get_kind(line, &media, &codec, reply) < 0 ||
+            get_metadata(filter, line, &frame, &metadata, reply) < 0)
                 return -EINVAL;
         r = filter_stream(filter, media, codec, &frame.stream, reply);
         if (r > 0)

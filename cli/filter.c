@@ -16,10 +16,13 @@ typedef struct FilterArguments {
         const char *profile;
         const char *key_file;
         const char *participant;
-        int key_fd; /* -EBADF: not given */
+        int key_fd;        /* -EBADF: not given */
+        const char *allow; /* what passes without a key */
+        uint8_t *metadata;
+        size_t metadata_length;
         bool no_key, events;
         uint32_t key_index;
-        OptionList session, import;
+        OptionList session, join, import;
 } FilterArguments;
 
 enum {
@@ -33,7 +36,15 @@ enum {
         OPTION_STEP,
         OPTION_WINDOW,
         OPTION_RING_SIZE,
-        OPTION_KEY_OPTIONS, /* the first of them */
+        OPTION_SUITE,
+        OPTION_RATCHET_BITS,
+        OPTION_MLS,
+        OPTION_MEMBER,
+        OPTION_CONTEXT,
+        OPTION_METADATA_HEX,
+        OPTION_ALLOW_UNENCRYPTED,
+        OPTION_SOURCE_OPTIONS, /* the first of them */
+        OPTION_KEY_OPTIONS = OPTION_SOURCE_OPTIONS + N_SOURCE_OPTIONS,
 };
 
 static const CliOption filter_options[] = {
@@ -47,6 +58,15 @@ static const CliOption filter_options[] = {
         [OPTION_STEP] = { "step", 0, "N", "Ratchet the key so many steps before it is used" },
         [OPTION_WINDOW] = { "window", 0, "N", "Ratchet steps that a receiver follows" },
         [OPTION_RING_SIZE] = { "ring-size", 0, "N", "Number of key indices" },
+        [OPTION_SUITE] = { "suite", 0, "NAME", "SFrame: cipher suite; 'framekeyctl status' lists them" },
+        [OPTION_RATCHET_BITS] = { "ratchet-bits", 0, "N", "SFrame: bits of the KID that have the ratchet step" },
+        [OPTION_MLS] = { "mls", 0, "S:E", "SFrame: bits of the KID for member index and epoch of an MLS group" },
+        [OPTION_MEMBER] = { "member", 0, "N", "SFrame: the participant's index in the MLS group" },
+        [OPTION_CONTEXT] = { "context", 0, "N", "SFrame: and its context" },
+        [OPTION_METADATA_HEX] = { "metadata-hex", 0, "HEX", "SFrame: metadata of frames that bring none" },
+        [OPTION_ALLOW_UNENCRYPTED] = { "allow-unencrypted", 0, "WHAT",
+                                       "DAVE: let 'silence' or 'all' pass without a key" },
+        SOURCE_OPTIONS,
         KEY_OPTIONS,
 };
 
@@ -74,11 +94,61 @@ static int take_key_fd(FilterArguments *arguments, const char *value) {
         return CLI_OK;
 }
 
+/* Member index and epoch: "8:4". */
+static int take_mls(FilterArguments *arguments, const char *value) {
+        const char *colon = strchr(value, ':');
+
+        if (!colon)
+                return cli_usage_error("--mls takes the bits of the member index and of the epoch, such as 8:4.");
+        option_list_add(&arguments->session, "mls-index-bits=%.*s", (int)(colon - value), value);
+        option_list_add(&arguments->session, "mls-epoch-bits=%s", colon + 1);
+        return CLI_OK;
+}
+
+static int take_metadata(FilterArguments *arguments, const char *value) {
+        free(take_ptr(arguments->metadata));
+        if (hex_to_bytes(value, &arguments->metadata, &arguments->metadata_length) < 0 ||
+            arguments->metadata_length > FRAMEKEY_METADATA_MAX)
+                return cli_usage_error("--metadata-hex takes at most %u bytes as pairs of hex digits.",
+                                       FRAMEKEY_METADATA_MAX);
+        return CLI_OK;
+}
+
+/* Those of SFrame and DAVE. */
+static int take_format_option(FilterArguments *arguments, size_t option, const char *value) {
+        switch (option) {
+        case OPTION_SUITE:
+                option_list_add(&arguments->session, "cipher-suite=%s", value);
+                break;
+        case OPTION_RATCHET_BITS:
+                option_list_add(&arguments->session, "ratchet-bits=%s", value);
+                break;
+        case OPTION_MLS:
+                return take_mls(arguments, value);
+        case OPTION_MEMBER:
+                option_list_add(&arguments->join, "member-index=%s", value);
+                break;
+        case OPTION_CONTEXT:
+                option_list_add(&arguments->join, "context=%s", value);
+                break;
+        case OPTION_METADATA_HEX:
+                return take_metadata(arguments, value);
+        case OPTION_ALLOW_UNENCRYPTED:
+                arguments->allow = value;
+                break;
+        default:
+                return source_option_take(&arguments->import, option - OPTION_SOURCE_OPTIONS, value);
+        }
+        return CLI_OK;
+}
+
 static int take_option(Context *context, size_t option, const char *value, void *userdata) {
         FilterArguments *arguments = userdata;
 
         if (option >= OPTION_KEY_OPTIONS)
                 return key_option_take(&arguments->session, option - OPTION_KEY_OPTIONS, value);
+        if (option >= OPTION_SUITE)
+                return take_format_option(arguments, option, value);
         switch (option) {
         case OPTION_PROFILE:
                 arguments->profile = value;
@@ -162,7 +232,11 @@ static int filter_open(Filter *filter, const FilterArguments *arguments, const S
         r = find_key_holder(filter);
         if (r < 0)
                 return r;
-        r = framekey_session_add_participant(filter->session, filter->participant, role, NULL);
+        r = framekey_session_add_participant(filter->session, filter->participant, role, option_list(&arguments->join));
+        if (r < 0)
+                return r;
+        if (arguments->allow)
+                r = filter_allow_unencrypted(filter, arguments->allow, 0);
         if (r < 0)
                 return r;
         if (secret)
@@ -187,6 +261,8 @@ static int run(Context *context, const FilterArguments *arguments, enum framekey
                 .direction = direction,
                 .participant = arguments->participant,
                 .key_index = arguments->key_index,
+                .metadata = arguments->metadata,
+                .metadata_length = arguments->metadata_length,
                 .tell_events = arguments->events,
         };
         unsigned n_keys = (arguments->key_file != NULL) + (arguments->key_fd >= 0) + arguments->no_key;
@@ -198,7 +274,9 @@ static int run(Context *context, const FilterArguments *arguments, enum framekey
                 return cli_usage_error("Give the key once: by --key-file=FILE or by --key-fd=N; or say --no-key if a "
                                        "command brings it.");
         if (arguments->no_key && arguments->import.n > 0)
-                return cli_usage_error("--step is about the key that --no-key says is not there.");
+                return cli_usage_error(
+                        "--step, --kid, --ssrc, --replace and --user-id are about the key that --no-key says "
+                        "is not there.");
         r = read_key(context, arguments, &secret);
         if (r == CLI_OK)
                 r = context_client(context, &filter.client);
@@ -219,7 +297,9 @@ static int parse_and_run(Context *context, const CliUsage *usage, int argc, char
         r = cli_parse(context, usage, argc, argv, &arguments, &first);
         r = r == CLI_OK ? run(context, &arguments, direction) : cli_parse_status(r);
         option_list_done(&arguments.session);
+        option_list_done(&arguments.join);
         option_list_done(&arguments.import);
+        free(arguments.metadata);
         return r;
 }
 

@@ -24,7 +24,9 @@ typedef struct Filter {
         const char *participant; /* who sends (encrypt) or is received from (decrypt) */
         const char *key_holder;  /* the same, or "" where the session's key is shared */
         uint32_t key_index;      /* of the key imported last */
-        FilterStream *streams;   /* made when the first frame of a kind comes */
+        uint8_t *metadata;       /* of frames that bring none */
+        size_t metadata_length;
+        FilterStream *streams; /* made when the first frame of a kind comes */
         size_t n_streams;
         uint8_t *out; /* grows to the largest result */
         size_t out_size;
@@ -56,9 +58,17 @@ int get_bool(const json_t *object, const char *key, bool *ret, Reply *reply);
 int get_string(const json_t *object, const char *key, const char **ret, Reply *reply);
 /* Must be there. */
 int get_hex(const json_t *object, const char *key, uint8_t **ret, size_t *ret_length, Reply *reply);
+/* A number as option NAME=N; as a string where JSON's numbers end. Nothing if the key is missing. */
+int get_number_option(const json_t *object, const char *key, const char *name, OptionList *options, Reply *reply);
+/* Pairs of hex digits. 0; -EINVAL; -ENOMEM. */
+int hex_to_bytes(const char *text, uint8_t **ret, size_t *ret_length);
 
 /* Does a line with the member "do". 0 and an answer, or -EINVAL. */
 int filter_command(Filter *filter, const char *name, const json_t *line, Reply *reply);
+/* Permits "silence", "all" or "nothing" for so long, or with 0 for as long as can be. As
+ * framekey_session_allow_unencrypted().
+ */
+int filter_allow_unencrypted(Filter *filter, const char *what, uint64_t usec);
 /* For framekey_session_set_handler(). */
 void filter_on_event(framekey_session *session, const struct framekey_event *event, void *userdata);
 

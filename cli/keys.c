@@ -44,13 +44,15 @@ enum {
         IMPORT_KEY_INDEX,
         IMPORT_STEP,
         IMPORT_ACTIVATE,
-        IMPORT_KEY_OPTIONS, /* the first of them */
+        IMPORT_SOURCE_OPTIONS, /* the first of them */
+        IMPORT_KEY_OPTIONS = IMPORT_SOURCE_OPTIONS + N_SOURCE_OPTIONS,
 };
 
 static const CliOption import_options[] = {
         [IMPORT_KEY_INDEX] = { "key-index", 0, "N", "Index to put the key under (0)" },
         [IMPORT_STEP] = { "step", 0, "N", "Ratchet the key so many steps before it is used" },
         [IMPORT_ACTIVATE] = { "activate", 0, NULL, "Send under this key at once" },
+        SOURCE_OPTIONS,
         KEY_OPTIONS,
 };
 
@@ -98,6 +100,8 @@ static int take_import_option(Context *context, size_t option, const char *value
 
         if (option >= IMPORT_KEY_OPTIONS)
                 return key_option_take(&arguments->options, option - IMPORT_KEY_OPTIONS, value);
+        if (option >= IMPORT_SOURCE_OPTIONS)
+                return source_option_take(&arguments->options, option - IMPORT_SOURCE_OPTIONS, value);
         if (option == IMPORT_KEY_INDEX)
                 return take_index(arguments, value);
         if (option == IMPORT_STEP)

@@ -101,6 +101,18 @@ static const char *color_protection(const json_t *value) {
         return strcmp(json_text(value), "secretmem") == 0 ? "green" : "yellow";
 }
 
+static char *text_counters(const json_t *value) {
+        const char *state = json_text(value);
+
+        if (strcmp(state, "volatile") == 0)
+                return strdup("volatile (imported keys of SFrame and DAVE are good for receiving only)");
+        return strdup(state);
+}
+
+static const char *color_counters(const json_t *value) {
+        return strcmp(json_text(value), "kept") == 0 ? NULL : "yellow";
+}
+
 static const char *color_locked(const json_t *value) {
         return json_is_true(value) ? "red" : NULL;
 }
@@ -112,6 +124,7 @@ static const Column status_columns[] = {
         { .key = "Sessions", .heading = "Sessions" },
         { .key = "Keys", .heading = "Keys" },
         { .key = "CipherSuites", .heading = "Ciphers" },
+        { .key = "CounterState", .heading = "Counters", .text = text_counters, .color = color_counters },
         { .key = "DefaultRatchetIntervalUSec", .heading = "Ratchet every", .text = text_limit },
         { .key = "MinimumRatchetIntervalUSec", .heading = "at most every", .text = text_limit },
         { .key = "MaximumKeyAgeUSec", .heading = "Largest key age", .text = text_limit },
@@ -179,7 +192,7 @@ static json_t *preset_row(const char *name) {
                 return json_pack("{s:s}", "name", name);
         return json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:s}", "name", name, "format",
                          framekey_format_name(preset->format), "key_mode", preset->shared ? "shared" : "participant",
-                         "kdf", preset->kdf == SCHEDULE_HKDF ? "hkdf" : "pbkdf2", "ring_size", (int)preset->ring_size,
+                         "kdf", preset->kdf == SCHEDULE_PBKDF2 ? "pbkdf2" : "hkdf", "ring_size", (int)preset->ring_size,
                          "ratchet_window", (int)preset->ratchet_window, "summary", preset->summary);
 }
 

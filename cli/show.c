@@ -44,6 +44,9 @@ static const Column show_columns[] = {
         { .key = "CipherSuite", .heading = "Cipher" },
         { .key = "KeyMode", .heading = "Keys" },
         { .key = "RingSize", .heading = "Key indices" },
+        { .key = "RatchetBits", .heading = "KID bits for the step", .text = text_count },
+        { .key = "MlsIndexBits", .heading = "KID bits for the member", .text = text_count },
+        { .key = "MlsEpochBits", .heading = "KID bits for the epoch", .text = text_count },
         { .key = "RatchetWindow", .heading = "Ratchet window" },
         { .key = "GraceUSec", .heading = "Grace", .text = text_usec },
         { .key = "RatchetIntervalUSec", .heading = "Ratchet every", .text = text_limit },
@@ -94,6 +97,21 @@ static const char *color_state(const json_t *value) {
         return strcmp(state, "idle") == 0 ? NULL : "red";
 }
 
+/* What passes without a key, and until when. */
+static char *text_in_clear(const json_t *value) {
+        _cleanup_free_ char *until = text_when(json_array_get(value, 1));
+        const char *what = json_text(json_array_get(value, 0));
+        char *text;
+
+        if (strcmp(what, "nothing") == 0)
+                return strdup("-");
+        return asprintf(&text, "%s, ends %s", what, until ?: "-") < 0 ? NULL : text;
+}
+
+static const char *color_in_clear(const json_t *value) {
+        return strcmp(json_text(json_array_get(value, 0)), "nothing") == 0 ? NULL : "yellow";
+}
+
 static const Column participant_columns[] = {
         { .key = "Identity", .heading = "PARTICIPANT" },
         { .key = "Role", .heading = "ROLE" },
@@ -101,6 +119,7 @@ static const Column participant_columns[] = {
         { .key = "Keys", .heading = "KEYS", .text = text_keys },
         { .key = "FramesOk", .heading = "FRAMES", .right = true },
         { .key = "FramesFailed", .heading = "FAILED", .right = true },
+        { .key = "Unencrypted", .heading = "IN CLEAR", .text = text_in_clear, .color = color_in_clear }, /* DAVE */
 };
 
 static int collect_participants(Context *context, const char *path, const json_t *session, json_t *rows) {
@@ -130,6 +149,7 @@ static const Column key_columns[] = {
         { .key = "installed", .heading = "INSTALLED", .text = text_when },
         { .key = "activates", .heading = "ACTIVATES", .text = text_when },
         { .key = "dies", .heading = "DIES", .text = text_when },
+        { .key = "kid", .heading = "KID", .right = true }, /* SFrame */
 };
 
 /* A row a key: what the participants' objects hold, with the name in front. */
@@ -163,21 +183,37 @@ static const Column stream_columns[] = {
         { .key = "failed", .heading = "FAILED IN A ROW", .right = true },
 };
 
+static bool is_format(const json_t *session, const char *format) {
+        return strcmp(json_text(json_object_get(session, "Profile")), format) == 0;
+}
+
+/* Frames of the other formats have no KID. */
+static void drop_kid_bits(json_t *session) {
+        (void)json_object_del(session, "RatchetBits");
+        (void)json_object_del(session, "MlsIndexBits");
+        (void)json_object_del(session, "MlsEpochBits");
+}
+
 static int print_session(Context *context, const char *id, const char *path, const json_t *session,
                          const json_t *participants, const json_t *streams) {
-        _cleanup_json_ json_t *keys = json_array(), *troubles = json_array();
+        _cleanup_json_ json_t *keys = json_array(), *troubles = json_array(), *shown = json_copy((json_t *)session);
+        /* The last column is for one format. */
+        size_t n_participant_columns = ELEMENTS(participant_columns) - !is_format(session, "dave");
+        size_t n_key_columns = ELEMENTS(key_columns) - !is_format(session, "sframe");
         int r;
 
-        r = output_object(context, show_columns, ELEMENTS(show_columns), session);
+        if (!is_format(session, "sframe"))
+                drop_kid_bits(shown);
+        r = output_object(context, show_columns, ELEMENTS(show_columns), shown);
         if (r != CLI_OK)
                 return r;
         (void)putchar('\n');
-        r = output_rows(context, "participants", participant_columns, ELEMENTS(participant_columns), participants);
+        r = output_rows(context, "participants", participant_columns, n_participant_columns, participants);
         if (r == CLI_OK)
                 r = collect_keys(participants, keys);
         if (r == CLI_OK && json_array_size(keys) > 0) {
                 (void)putchar('\n');
-                r = output_rows(context, "keys", key_columns, ELEMENTS(key_columns), keys);
+                r = output_rows(context, "keys", key_columns, n_key_columns, keys);
         }
         if (r == CLI_OK && json_array_size(streams) > 0) {
                 (void)putchar('\n');

@@ -67,7 +67,8 @@ json_t *keys_name_fields(const json_t *keys) {
 
 int participant_read(Context *context, const char *session_path, const char *identity, json_t **ret) {
         static const char *const times[] = { "index", "origin", "installed", "activates", "dies" };
-        _cleanup_json_ json_t *more = NULL;
+        static const char *const ids[] = { "index", "kid" };
+        _cleanup_json_ json_t *more = NULL, *kids = NULL;
         _cleanup_free_ char *prefix = NULL, *path = NULL;
         json_t *keys;
         int r;
@@ -80,6 +81,8 @@ int participant_read(Context *context, const char *session_path, const char *ide
         keys = keys_name_fields(json_object_get(*ret, "Keys"));
         more = name_fields(json_object_get(*ret, "KeyTimes"), times, ELEMENTS(times));
         merge_rows(keys, more, "index");
+        kids = name_fields(json_object_get(*ret, "KeyIds"), ids, ELEMENTS(ids));
+        merge_rows(keys, kids, "index");
         if (json_object_set_new(*ret, "Keys", keys) < 0) {
                 json_decref(take_ptr(*ret));
                 return cli_fail("Out of memory.");

@@ -59,8 +59,9 @@ const char *framekey_client_error_name(const framekey_client *client);
  * this library's own calls. `r` is what sd_bus_call() answered. Returns its negative errno. */
 int framekey_client_note_error(framekey_client *client, int r, const sd_bus_error *error);
 
-/** Opens a session. `profile` is a format ("livekit", "realtimekit") or a preset
- * ("livekit-passphrase", "livekit-bytes", "livekit-native", "element-call"). */
+/** Opens a session. `profile` is a format ("livekit", "realtimekit", "jitsi", "sframe", "dave") or a preset
+ * ("livekit-passphrase", "livekit-bytes", "livekit-native", "element-call"). SFrame has the options `cipher-suite`, and
+ * `ratchet-bits` or, for an MLS group, `mls-index-bits` and `mls-epoch-bits`; framekey-sframe(7) says when which. */
 int framekey_session_open(framekey_client *client, const char *profile, const char *label, const char *const *options,
                           framekey_session **ret);
 /** Uses a session that exists (by id), after AttachSession where it is not this connection's. */
@@ -79,7 +80,8 @@ enum framekey_role {
 };
 
 /** Adds somebody without touching any key. Option `follows` of a remote participant: "window" if framekeyd is at the
- * other end, "one-step" (the default) for anything else. */
+ * other end, "one-step" (the default) for anything else. In an MLS group `member-index`, and `context` if there is one:
+ * the place in it, which its frames name. -EDESTADDRREQ the place is missing; -EADDRINUSE somebody has it. */
 int framekey_session_add_participant(framekey_session *session, const char *identity, enum framekey_role role,
                                      const char *const *options);
 /** Wipes the participant's keys and refuses its streams. `rotate=yes` does the same as framekey_session_leave(). */
@@ -94,13 +96,22 @@ int framekey_session_join(framekey_session *session, const char *identity, const
  * reason "member-left". Leaves within `coalesce-usec` cost one rotation. `ret_when`: when that is; may be NULL. */
 int framekey_session_leave(framekey_session *session, const char *identity, const char *const *options,
                            uint64_t *ret_when);
+/** Under DAVE, what of a remote participant may pass without a key for so long: "silence" (the frame of silence that
+ * media servers send; at most 24 hours), "all" (while a call goes over to encryption or from it; at most 60 seconds) or
+ * "nothing". Such frames are delivered with the verdicts FRAMEKEY_VERDICT_SERVER_INJECTED and _UNENCRYPTED. Whoever is
+ * in the network can make them. Audited. */
+int framekey_session_allow_unencrypted(framekey_session *session, const char *identity, const char *what,
+                                       uint64_t usec);
 
 /** In place of a key index: the key that is sent under. */
 #define FRAMEKEY_KEY_ACTIVE UINT32_MAX
 
 /** Imports a passphrase or byte key; `identity` NULL or "" is the shared key. Waits for the derivation. The first key
  * of a sender is sent under at once, a later one when it is activated: options `activate`, `activate-after-usec`,
- * `at-key-frame`. */
+ * `at-key-frame`. SFrame: `kid`, `ssrc` (the key of one RTP stream) and `replace`; in an MLS group the exporter's
+ * secret of an epoch as the shared key, under the epoch's low bits. DAVE: `user-id`, if the secret is the group's.
+ * -EEXIST another key is in use under this KID; -EALREADY a key is sent or received under, not both; -EKEYREVOKED the
+ * key was sent under before and its counters are lost: it is good for receiving only. */
 int framekey_session_import_key(framekey_session *session, const char *identity, uint32_t index, const void *secret,
                                 size_t length, const char *const *options);
 /** The same from a descriptor (pipe, or sealed memfd) that the daemon reads to its end; closed by neither side's doing
@@ -207,7 +218,8 @@ framekey_provider *framekey_provider_free(framekey_provider *provider);
  * `ret_index` (may be NULL) gets the index. An empty passphrase needs `allow-empty=yes`. */
 int framekey_provider_set_passphrase(framekey_provider *provider, const char *identity, uint32_t index,
                                      const char *passphrase, const char *const *options, uint32_t *ret_index);
-/** setKey(ArrayBuffer): bytes, through HKDF; under the preset livekit-native through PBKDF2, as native clients do. */
+/** setKey(ArrayBuffer): bytes, through HKDF; under the preset livekit-native through PBKDF2, as native clients do;
+ * under SFrame and DAVE by the format's own derivation. */
 int framekey_provider_set_key(framekey_provider *provider, const char *identity, uint32_t index, const void *key,
                               size_t length, const char *const *options, uint32_t *ret_index);
 /** ratchetKey(participant, keyIndex): one step. FRAMEKEY_KEY_ACTIVE: at a sender the key that is sent under, for a

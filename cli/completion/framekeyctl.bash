@@ -27,6 +27,11 @@ _framekeyctl_presets() {
         _framekeyctl_ask presets | cut -d ' ' -f 1
 }
 
+# SFrame's: the others are not chosen by name.
+_framekeyctl_suites() {
+        _framekeyctl_ask status | sed -n 's/^ *Ciphers: *//p' | tr -d , | tr ' ' '\n' | grep SHA
+}
+
 # Between the first two empty lines of `show` stands a participant a line.
 _framekeyctl_participants() {
         _framekeyctl_ask show "$1" | sed '1,/^$/d; /^$/,$d' | cut -d ' ' -f 1
@@ -38,7 +43,7 @@ _framekeyctl() {
 
         local common='--system --user --address= --host= --machine= --json= --quiet --no-pager --no-legend --help
                 --version -H -M -j -q -h'
-        local derivation='--kdf= --salt= --iterations= --key-bits= --option= -o'
+        local derivation='--kid= --ssrc= --replace --user-id= --kdf= --salt= --iterations= --key-bits= --option= -o'
         local -A options=(
                 [import]="--key-index= --step= --activate $derivation"
                 [activate]='--key-index= --after-usec= --at-key-frame'
@@ -47,7 +52,8 @@ _framekeyctl() {
                 [rotate]='--reason= --all'
                 [revoke]='--reason=' [close]='--reason=' [lock]='--reason=' [unlock]='--reason='
                 [encrypt]="--profile= --key-file= --key-fd= --no-key --events --participant= --key-index= --step= --window=
-                        --ring-size= $derivation"
+                        --ring-size= --suite= --ratchet-bits= --mls= --member= --context= --metadata-hex=
+                        --allow-unencrypted= $derivation"
                 [status]='' [list]='' [show]='' [presets]='' [monitor]='' [stats]='' [transport-key]='' [demo]=''
         )
         options[decrypt]=${options[encrypt]}
@@ -55,6 +61,8 @@ _framekeyctl() {
         case $prev in
         --json) COMPREPLY=($(compgen -W 'short pretty off' -- "$cur")) && return ;;
         --kdf) COMPREPLY=($(compgen -W 'pbkdf2 hkdf' -- "$cur")) && return ;;
+        --allow-unencrypted) COMPREPLY=($(compgen -W 'silence all' -- "$cur")) && return ;;
+        --suite) COMPREPLY=($(compgen -W "$(_framekeyctl_suites)" -- "$cur")) && return ;;
         --key-bits) COMPREPLY=($(compgen -W '128 256' -- "$cur")) && return ;;
         --profile) COMPREPLY=($(compgen -W "$(_framekeyctl_presets)" -- "$cur")) && return ;;
         --key-file) _filedir && return ;;
@@ -64,7 +72,8 @@ _framekeyctl() {
                 return
                 ;;
         --address | --key-fd | --participant | --key-index | --after-usec | --step | --window | --ring-size | --salt | --iterations | \
-                --option | -o | --reason) return ;;
+                --ratchet-bits | --mls | --member | --context | --metadata-hex | --kid | --ssrc | --user-id | --option | -o | \
+                --reason) return ;;
         esac
         $split && return
 

@@ -40,7 +40,9 @@ typedef struct Call {
         uint32_t newest;          /* of what has been opened; see call.c */
 } Call;
 
-/* Brings a fresh passphrase to both ends, receiver first. */
+/* "passphrase", or "key" where it is random bytes. */
+const char *call_key_name(const Call *call);
+/* Brings a fresh one to both ends, receiver first. */
 int call_import_first_key(Call *call);
 /* Sends everything. CLI_OK only if each frame got the verdict that it had to get, and every frame arrived. */
 int call_run(Call *call);

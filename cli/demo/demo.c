@@ -206,8 +206,8 @@ static int import_key(Demo *demo) {
         if (r == CLI_OK)
                 r = peer_open_channel(&demo->receiver);
         if (r == CLI_OK)
-                progress_end(&demo->progress, "a passphrase that nobody has seen, in both daemons under index %u",
-                             demo->call.first_index);
+                progress_end(&demo->progress, "a %s that nobody has seen, in both daemons under index %u",
+                             call_key_name(&demo->call), demo->call.first_index);
         return r;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The process that knows a passphrase; see key-entry.h. */
+/* The process that knows a key; see key-entry.h. */
 #include "cli/demo/key-entry.h"
 
 #include "cli/demo/stopwatch.h"
@@ -16,6 +16,8 @@
 #define GROUPS         7u
 #define GROUP_LEN      4u
 #define PASSPHRASE_LEN (GROUPS * GROUP_LEN + GROUPS - 1u)
+/* What DAVE takes, and SFrame too. */
+#define BYTES_LEN 16u
 
 /* Letters that people do not take for others. */
 static void make_passphrase(char text[PASSPHRASE_LEN], const uint8_t random[PASSPHRASE_LEN]) {
@@ -27,11 +29,13 @@ static void make_passphrase(char text[PASSPHRASE_LEN], const uint8_t random[PASS
 }
 
 /* The whole life of the process. It shall leave no core and be nobody's to look into. */
-static int enter(const int fds[2]) {
+static int enter(KeyKind kind, const int fds[2]) {
         struct {
                 uint8_t random[PASSPHRASE_LEN];
                 char text[PASSPHRASE_LEN];
         } secret;
+        const void *key = kind == KEY_BYTES ? (const void *)secret.random : secret.text;
+        ssize_t len = kind == KEY_BYTES ? BYTES_LEN : PASSPHRASE_LEN;
         int r = 1;
 
         if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 }) < 0)
@@ -41,14 +45,13 @@ static int enter(const int fds[2]) {
         if (getrandom(secret.random, sizeof(secret.random), 0) == (ssize_t)sizeof(secret.random)) {
                 make_passphrase(secret.text, secret.random);
                 /* A pipe takes so few bytes at once. */
-                r = write(fds[0], secret.text, sizeof(secret.text)) != (ssize_t)sizeof(secret.text) ||
-                    write(fds[1], secret.text, sizeof(secret.text)) != (ssize_t)sizeof(secret.text);
+                r = write(fds[0], key, (size_t)len) != len || write(fds[1], key, (size_t)len) != len;
         }
         explicit_bzero(&secret, sizeof(secret));
         return r;
 }
 
-int key_entry(int ret_fds[2], uint64_t *ret_usec) {
+int key_entry(KeyKind kind, int ret_fds[2], uint64_t *ret_usec) {
         _cleanup_close_ int read_a = -EBADF, write_a = -EBADF, read_b = -EBADF, write_b = -EBADF;
         uint64_t begun = monotonic_usec();
         int fds[2], status;
@@ -67,7 +70,7 @@ int key_entry(int ret_fds[2], uint64_t *ret_usec) {
         if (pid < 0)
                 return -errno;
         if (pid == 0)
-                _exit(enter((int[]){ write_a, write_b }));
+                _exit(enter(kind, (int[]){ write_a, write_b }));
         if (waitpid(pid, &status, 0) != pid)
                 return -errno;
         if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)

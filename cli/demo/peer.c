@@ -167,17 +167,19 @@ static int start_bus(Peer *peer, const char *program) {
 }
 
 static int start_daemon(Peer *peer, const char *program) {
-        _cleanup_free_ char *address = NULL;
+        _cleanup_free_ char *address = NULL, *runtime = NULL, *state = NULL;
         _cleanup_close_ int log = -EBADF;
         int r;
 
-        if (asprintf(&address, "--address=%s", peer->address) < 0)
+        if (asprintf(&address, "--address=%s", peer->address) < 0 ||
+            asprintf(&runtime, "--runtime-directory=%s/run", peer->directory) < 0 ||
+            asprintf(&state, "--state-directory=%s/state", peer->directory) < 0)
                 return -ENOMEM;
         r = create_file(peer, "daemon.log", &log);
         if (r < 0)
                 return r;
 
-        const char *argv[] = { program, address, NULL };
+        const char *argv[] = { program, address, runtime, state, NULL };
 
         return child_start(&peer->daemon, argv,
                            &(ChildSetup){ .out_fd = log, .err_fd = log, .user = &peer->user, .mask = peer->mask });
@@ -291,12 +293,14 @@ static int get_property(Peer *peer, const char *path, const char *interface, con
 }
 
 int peer_open(Peer *peer, const char *profile) {
+        static const char *const sframe_options[] = { "ratchet-bits=8", NULL };
         _cleanup_free_ char *mode = NULL;
         bool sends = peer->direction == FRAMEKEY_ENCRYPT;
+        bool sframe = strcmp(profile, "sframe") == 0, dave = strcmp(profile, "dave") == 0;
 
         if (get_property(peer, MANAGER_PATH, MANAGER_INTERFACE, "MemoryProtection", &peer->protection) < 0)
                 return peer_fail(peer, "ask its daemon");
-        if (framekey_session_open(peer->client, profile, "demo", NULL, &peer->session) < 0)
+        if (framekey_session_open(peer->client, profile, "demo", sframe ? sframe_options : NULL, &peer->session) < 0)
                 return peer_fail(peer, "open a session");
         if (framekey_session_add_participant(peer->session, PEER_PARTICIPANT, sends ? FRAMEKEY_LOCAL : FRAMEKEY_REMOTE,
                                              NULL) < 0)
@@ -304,6 +308,8 @@ int peer_open(Peer *peer, const char *profile) {
         if (get_property(peer, framekey_session_get_path(peer->session), SESSION_INTERFACE, "KeyMode", &mode) < 0)
                 return peer_fail(peer, "ask about its session");
         peer->key_holder = strcmp(mode, "shared") == 0 ? "" : PEER_PARTICIPANT;
+        peer->takes_passphrases = !sframe && !dave;
+        peer->steps = !dave;
         return CLI_OK;
 }
 

@@ -25,6 +25,8 @@ typedef struct Peer {
         framekey_channel *channel;
         char *channel_path;
         const char *key_holder; /* "" in sessions with a shared key */
+        bool takes_passphrases; /* else random bytes */
+        bool steps;             /* its keys can be ratcheted */
         uint32_t streams[MEDIA_KINDS];
         char *protection; /* of the daemon's memory for secrets */
 } Peer;

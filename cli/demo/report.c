@@ -93,12 +93,12 @@ static void print_facts(const Report *report) {
                      receiver->protection, sender->user.name,
                      geteuid() == 0 && !sender->user.drop ? ", because no other user can reach the program" : "");
         (void)printf(
-                "Who held keys       No process but the two daemons. The %u passphrases were known, besides, to one "
+                "Who held keys       No process but the two daemons. The %u %ss were known, besides, to one "
                 "process\n"
                 "                    each, which wrote it into both daemons' pipes and ended (%.1f ms at most). This "
                 "one\n"
                 "                    passed the pipes on unread, and had only the frames in its hands.\n",
-                call->n_passphrases, (double)call->passphrase_usec / USEC_PER_MSEC);
+                call->n_passphrases, call_key_name(call), (double)call->passphrase_usec / USEC_PER_MSEC);
         if (call->early > 0)
                 (void)printf("Note                %u of the forged are tries of one good frame: the receiver was still "
                              "deriving the next step.\n",

@@ -17,7 +17,7 @@ typedef struct LastIndex {
 
 struct framekey_provider {
         framekey_session *session;
-        bool native;
+        const char *byte_kdf; /* option for byte keys; NULL: the format has a derivation of its own */
         uint32_t ring_size;
         LastIndex *last; /* of the identities that keys were set for: a call's local senders, as a rule */
         size_t n_last;
@@ -31,10 +31,10 @@ DEFINE_CLEANUP(framekey_provider, framekey_provider_free)
 /* ---- life ---- */
 
 int framekey_provider_new(framekey_session *session, framekey_provider **ret) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *preset_reply = NULL, *ring_reply = NULL;
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *preset_reply = NULL, *ring_reply = NULL, *format_reply = NULL;
         _cleanup_(framekey_provider_free_p) framekey_provider *provider = NULL;
         framekey_client *client = session->client;
-        const char *preset;
+        const char *preset, *format;
         int r;
 
         provider = calloc(1, sizeof(*provider));
@@ -47,7 +47,11 @@ int framekey_provider_new(framekey_session *session, framekey_provider **ret) {
         r = client_get(client, session->path, SESSION_INTERFACE, "RingSize", &ring_reply, "u", &provider->ring_size);
         if (r < 0)
                 return r;
-        provider->native = strcmp(preset, NATIVE_PRESET) == 0;
+        r = client_get(client, session->path, SESSION_INTERFACE, "Profile", &format_reply, "s", &format);
+        if (r < 0)
+                return r;
+        if (strcmp(format, "sframe") != 0 && strcmp(format, "dave") != 0)
+                provider->byte_kdf = strcmp(preset, NATIVE_PRESET) == 0 ? "kdf=pbkdf2" : "kdf=hkdf";
         *ret = take_ptr(provider);
         return 0;
 }
@@ -138,7 +142,7 @@ static bool says_when(const char *const *options) {
                options_have(options, "at-key-frame");
 }
 
-/* The caller's options and, where they leave it open, `kdf` and the activation. */
+/* The caller's options and, where they leave it open, `kdf` (NULL: none) and the activation. */
 static int complete_options(framekey_provider *provider, const char *identity, const char *kdf,
                             const char *const *options, const char ***ret) {
         const char **all;
@@ -155,7 +159,7 @@ static int complete_options(framekey_provider *provider, const char *identity, c
                 return client_fail(provider->session->client, -ENOMEM, "Out of memory.");
         if (n > 0)
                 memcpy(all, options, n * sizeof(*all));
-        if (!options_have(options, "kdf"))
+        if (kdf && !options_have(options, "kdf"))
                 all[n++] = kdf;
         if (sender && !says_when(options))
                 all[n++] = "activate=yes";
@@ -198,8 +202,8 @@ int framekey_provider_set_passphrase(framekey_provider *provider, const char *id
 
 int framekey_provider_set_key(framekey_provider *provider, const char *identity, uint32_t index, const void *key,
                               size_t length, const char *const *options, uint32_t *ret_index) {
-        return set_secret(provider, identity_or_shared(identity), index, key, length,
-                          provider->native ? "kdf=pbkdf2" : "kdf=hkdf", options, ret_index);
+        return set_secret(provider, identity_or_shared(identity), index, key, length, provider->byte_kdf, options,
+                          ret_index);
 }
 
 int framekey_provider_ratchet(framekey_provider *provider, const char *identity, uint32_t index, uint32_t *ret_step) {

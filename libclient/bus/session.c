@@ -133,6 +133,11 @@ int framekey_session_remove_participant(framekey_session *session, const char *i
         return session_call(session, "RemoveParticipant", options, NULL, "s", identity_or_shared(identity));
 }
 
+int framekey_session_allow_unencrypted(framekey_session *session, const char *identity, const char *what,
+                                       uint64_t usec) {
+        return session_call(session, "AllowUnencrypted", NULL, NULL, "sst", identity_or_shared(identity), what, usec);
+}
+
 /* Join and Leave answer when the keys have changed, as the last thing. */
 static int session_read_when(framekey_session *session, sd_bus_message *reply, uint64_t *ret_when) {
         uint64_t when;

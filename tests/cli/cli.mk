@@ -2,7 +2,9 @@
 # Tests of framekeyctl and libframekey-bus, each under a bus and a daemon of its own.
 cli_tests = \
 	tests/cli/test-client.sh \
+	tests/cli/test-dave.sh \
 	tests/cli/test-events.sh \
+	tests/cli/test-formats.sh \
 	tests/cli/test-keys.sh \
 	tests/cli/test-life.sh \
 	tests/cli/test-lines.sh \
@@ -10,6 +12,7 @@ cli_tests = \
 	tests/cli/test-provider.sh \
 	tests/cli/test-quiet.sh \
 	tests/cli/test-round-trip.sh \
+	tests/cli/test-sframe.sh \
 	tests/cli/test-usage.sh \
 	tests/cli/test-verbs.sh \
 	tests/cli/test-verdicts.sh \
@@ -23,6 +26,14 @@ check_PROGRAMS += tests/cli/test-client
 tests_cli_test_client_SOURCES = tests/cli/test-client.c
 tests_cli_test_client_CFLAGS = $(AM_CFLAGS) $(LIBSYSTEMD_CFLAGS) $(CHECK_CFLAGS)
 tests_cli_test_client_LDADD = \
+	libclient/libframekey-bus.la \
+	libclient/libframekey.la \
+	$(LIBSYSTEMD_LIBS) \
+	$(CHECK_LIBS)
+check_PROGRAMS += tests/cli/test-formats
+tests_cli_test_formats_SOURCES = tests/cli/test-formats.c
+tests_cli_test_formats_CFLAGS = $(AM_CFLAGS) $(LIBSYSTEMD_CFLAGS) $(CHECK_CFLAGS)
+tests_cli_test_formats_LDADD = \
 	libclient/libframekey-bus.la \
 	libclient/libframekey.la \
 	$(LIBSYSTEMD_LIBS) \

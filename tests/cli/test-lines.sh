@@ -54,6 +54,12 @@ error "export for half a byte" '{"do":"export","recipient_hex":"0"}' 'hex digits
 error "export for too short a key" '{"do":"export","recipient_hex":"00ff"}' '32 bytes'
 error "import of no package" '{"do":"import-wrapped"}' "'package_hex' is missing"
 error "import of a forged package" '{"do":"import-wrapped","package_hex":"00"}' 'does not open here'
+error "metadata is no hex" '{"codec":"opus","payload_hex":"f8","metadata_hex":"0"}' "'metadata_hex' is not made of"
+error "allow-unencrypted of nothing said" '{"do":"allow-unencrypted"}' "'what' is missing"
+error "allow-unencrypted under LiveKit" '{"do":"allow-unencrypted","what":"all"}' 'error: line 2'
+error "import under a KID of LiveKit" '{"do":"import","key_file":"key","kid":1}' "Option 'kid'"
+error "import for a user that is no number" '{"do":"import","key_file":"key","user_id":{}}' "'user_id' is no number"
+error "join as a member that is no number" '{"do":"join","participant":"bob","member_index":"x"}' 'decimal number'
 error "set-ratchet to no number" '{"do":"set-ratchet","frames":-1}' "'frames' is no number"
 error "wait for ever" '{"do":"wait","usec":3600000001}' "'usec' is no number from 0 to 3600000000"
 error "wait for what is no event" '{"do":"wait","event":"Doomsday"}' "no event 'Doomsday'"

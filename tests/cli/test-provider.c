@@ -189,16 +189,23 @@ END_TEST
 /* ---- participants ---- */
 
 START_TEST(participants_have_keys_of_their_own_in_both_directions) {
-        End ours, theirs;
+        static const struct {
+                const char *preset;
+                uint32_t index;
+        } table[] = { { "element-call", 200 }, { "jitsi", 15 }, { "sframe", 15 }, { "dave", 15 } };
 
-        end_open(&ours, "element-call", true, NULL);
-        end_open(&theirs, "element-call", false, NULL);
-        ck_assert_uint_eq(index_in_use(&ours), UINT32_MAX);
-        OK(framekey_provider_set_key(ours.provider, "alice", 200, key, strlen(key), NULL, NULL));
-        OK(framekey_provider_set_key(theirs.provider, "alice", 200, key, strlen(key), NULL, NULL));
-        ck_assert_int_eq(passes(&ours, &theirs), 0);
-        end_close(&ours);
-        end_close(&theirs);
+        for (size_t i = 0; i < ELEMENTS(table); i++) {
+                End ours, theirs;
+
+                end_open(&ours, table[i].preset, true, NULL);
+                end_open(&theirs, table[i].preset, false, NULL);
+                ck_assert_uint_eq(index_in_use(&ours), UINT32_MAX);
+                OK(framekey_provider_set_key(ours.provider, "alice", table[i].index, key, strlen(key), NULL, NULL));
+                OK(framekey_provider_set_key(theirs.provider, "alice", table[i].index, key, strlen(key), NULL, NULL));
+                ck_assert_int_eq(passes(&ours, &theirs), 0);
+                end_close(&ours);
+                end_close(&theirs);
+        }
 }
 END_TEST
 

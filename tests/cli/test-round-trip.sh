@@ -35,15 +35,21 @@ frames() {
         frame - opus - "fc$(n_bytes 20)"
         frame - vp8 key "$(n_bytes 2000)"
 }
-frames >frames.jsonl
-n_frames=$(wc -l <frames.jsonl)
-field payload_hex <frames.jsonl >plain.txt
+# As DAVE's receivers get it: without a delimiter, the last unit without its size.
+av1_frame() {
+        frame video av1 key "0a0b$(n_bytes 11)30$(n_bytes 4000)"
+}
 
 # What a frame grows by at least: tag, IV or counter, and trailer or header.
 overhead=30
 round_trip() {
-        local what=$1 key=$2
+        local what=$1 key=$2 n_frames
         shift 2
+        frames >frames.jsonl
+        # LiveKit's peers cannot read AV1.
+        [[ $* = *livekit* || $* = *element-call* ]] || av1_frame >>frames.jsonl
+        n_frames=$(wc -l <frames.jsonl)
+        field payload_hex <frames.jsonl >plain.txt
         "$framekeyctl" encrypt --key-file="$key" "$@" <frames.jsonl >sealed.jsonl || fail "$what: encrypt failed"
         "$framekeyctl" decrypt --key-file="$key" "$@" <sealed.jsonl >opened.jsonl || fail "$what: decrypt failed"
         equal "$what: verdicts of encrypt" "$n_frames ok" "$(field verdict <sealed.jsonl | uniq -c | xargs)"

@@ -44,6 +44,8 @@ status "list without legend" 0 "$framekeyctl" list --no-legend
 equal "list without legend" "" "$out"
 as_json "list" "[]" d list
 as_json "presets" "livekit" "[p['format'] for p in d if p['name'] == 'element-call'][0]" presets
+as_json "presets" "pbkdf2 hkdf hkdf" \
+        "' '.join(p['kdf'] for name in ('livekit-passphrase', 'livekit-bytes', 'sframe') for p in d if p['name'] == name)" presets
 status "presets" 0 "$framekeyctl" presets
 equal "presets has a heading" PRESET "$(head -n 1 out.txt | cut -d ' ' -f 1)"
 n=$(wc -l <out.txt)

@@ -106,7 +106,7 @@ done
 # The names are all those of the header, in the manual too.
 manual=$here/../../docs/framekeyctl.1.scd
 for name in ok empty server-injected forged replayed unknown-key too-old budget malformed too-short unsupported limit \
-        refused locked too-long; do
+        refused locked too-long unencrypted; do
         contains "counters" "\"$name\":" "$("$framekeyctl" stats --json=short)"
         grep -q "\\*$name\\*" "$manual" || fail "framekeyctl(1) does not name the verdict '$name'"
 done

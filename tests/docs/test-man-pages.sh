@@ -82,20 +82,30 @@ each framekeyctl.1 event < <(rows_of events.c '[0H]')
 each libframekey.3 function < <(functions_of "$root/libclient/framekey.h")
 each libframekey-bus.3 function < <(functions_of "$root/libclient/framekey-bus.h" |
         comm -23 - <(functions_of "$root/libclient/framekey.h"))
-# The guide's calls and options are there; the options in the library's table, with the page that describes them.
-while IFS= read -r function; do
-        grep -q "\b$function(" "$root/libclient/framekey.h" "$root/libclient/framekey-bus.h" || {
-                echo "docs/framekey-migration.7.scd names $function(), which is in no header" >&2
+# The guides' calls and options are there; the options in the library's table, with the page that describes them.
+for guide in framekey-dave framekey-migration framekey-sframe; do
+        while IFS= read -r function; do
+                grep -q "\b$function(" "$root/libclient/framekey.h" "$root/libclient/framekey-bus.h" || {
+                        echo "docs/$guide.7.scd names $function(), which is in no header" >&2
+                        failed=1
+                }
+        done < <(grep -oE '\bframekey_[a-z_]+' "$root/docs/$guide.7.scd" | grep -vxE 'framekey_frame_?' | sort -u)
+        while IFS= read -r option; do
+                grep -q "{ \"$option\", \"" "$root/libclient/bus/options.c" || {
+                        echo "docs/$guide.7.scd names the option $option, which libframekey-bus does not know" >&2
+                        failed=1
+                }
+        done < <(grep -oE '_[a-z]+(-[a-z]+)*-[a-z]+(=[a-z0-9-]+)?_' "$root/docs/$guide.7.scd" | tr -d _ | sed 's/=.*//' |
+                grep -vxE 'livekit-[a-z]+|element-call|(missing|wrong|unknown)-key|server-injected|too-old' | sort -u)
+done
+# Each error of the daemon has its errno in the library, and in its page.
+while read -r error number; do
+        grep -q "{ \"$error\", $number }" "$root/libclient/bus/client.c" || {
+                echo "libclient/bus/client.c does not give the error $error the errno $number" >&2
                 failed=1
         }
-done < <(grep -oE '\bframekey_[a-z_]+' "$root/docs/framekey-migration.7.scd" | sort -u)
-while IFS= read -r option; do
-        grep -q "{ \"$option\", \"" "$root/libclient/bus/options.c" || {
-                echo "docs/framekey-migration.7.scd names the option $option, which libframekey-bus does not know" >&2
-                failed=1
-        }
-done < <(grep -oE '_[a-z]+(-[a-z]+)*-[a-z]+(=[a-z0-9-]+)?_' "$root/docs/framekey-migration.7.scd" | tr -d _ | sed 's/=.*//' |
-        grep -vxE 'livekit-[a-z]+|element-call|(missing|wrong|unknown)-key|server-injected' | sort -u)
+        grep -qE "\b$error +$number\b" "$root/docs/libframekey-bus.3.scd" || lacks libframekey-bus.3 "$error $number" error
+done < <(sed -n 's/^ *X([A-Z_]*, "\([A-Za-z]*\)", \(E[A-Z]*\),.*/\1 \2/p' "$root/daemon/control/errors.h")
 each org.framekey1.5 "option of a method" < <(sed -n 's/^ *{ "\([a-z-]*\)", "[a-z]*" },$/\1/p' "$root/libclient/bus/options.c")
 each framekey.7 verdict < <(sed -n 's/.*{ FRAMEKEY_\(OK\|VERDICT_[A-Z_]*\), "\([a-z-]*\)" }.*/\2/p' \
         "$root/libclient/names.c")
@@ -105,8 +115,8 @@ each org.framekey1.5 error < <(sed -n 's/^ *X([A-Z_]*, "\([A-Za-z]*\)".*/\1/p' "
 
 # They can be read: the pages that were built are what man takes.
 if command -v man >/dev/null; then
-        for page in framekey.7 framekey-migration.7 framekeyctl.1 framekeyd.8 framekeyd.conf.5 libframekey.3 \
-                libframekey-bus.3 org.framekey1.5; do
+        for page in framekey.7 framekey-dave.7 framekey-migration.7 framekey-sframe.7 framekeyctl.1 framekeyd.8 \
+                framekeyd.conf.5 libframekey.3 libframekey-bus.3 org.framekey1.5; do
                 file=$build/docs/$page
                 [ -e "$file" ] || file=$root/docs/$page
                 if ! MANWIDTH=100 man -l "$file" 2>/dev/null </dev/null | grep -q '^NAME'; then
