@@ -88,6 +88,15 @@ status "demo again, for people" 0 --quick --output=results --profile=realtimekit
 grep -q '^Everything was as it should be.$' out || fail "no good end: $(cat out)"
 [ "$(cat results/mine)" = mine ] || fail "a file of the user was removed"
 cmp -s results/input.h264 results/decrypted.h264 || fail "realtimekit: decrypted.h264 is not input.h264"
+for profile in sframe dave; do
+        status "$profile" 0 --quick --output=results --profile=$profile --json=short
+        counted ok "$frames"
+        counted ratchet-steps $([ $profile = dave ]; echo $?)
+        for ending in ogg ivf h264; do
+                cmp -s "results/input.$ending" "results/decrypted.$ending" ||
+                        fail "$profile: decrypted.$ending is not input.$ending"
+        done
+done
 mkdir foreign
 echo mine >foreign/input.ivf
 status "foreign directory" 1 --quick --output=foreign

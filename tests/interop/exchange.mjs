@@ -21,7 +21,7 @@ export async function seal(sender, frame, { index = 0 } = {}) {
 // Decrypts: exactly these bytes come out.
 export async function open(receiver, frame, sealed, expected) {
         const result = await receiver.decrypt({ ...frame, payload: sealed });
-        equalBytes(result.payload, expected, `frame decrypted (${result.verdict ?? 'worker'})`);
+        equalBytes(result.payload, expected, `frame decrypted (${result.verdict ?? result.refusal ?? 'worker'})`);
         return result;
 }
 

@@ -86,9 +86,15 @@ export class Framekeyctl {
                 return this.#ask({ do: 'ratchet' });
         }
 
-        // Installs a further key; a sender sends under it from then on only if it is activated.
-        setKey(secret, index, { activate = true } = {}) {
-                return this.#ask({ do: 'import', key_file: this.#keyFile(secret), key_index: index, activate });
+        // Installs a further key; a sender sends under it from then on only if it is activated. options: more fields.
+        setKey(secret, index, { activate = true, ...options } = {}) {
+                return this.#ask({
+                        do: 'import',
+                        key_file: this.#keyFile(secret),
+                        key_index: index,
+                        activate,
+                        ...options,
+                });
         }
 
         // Sends under this index after a while.

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Live peers: the unmodified E2EE workers of other products, in Node. They are installed below the build directory.
-interop_tests = tests/interop/test-livekit.sh tests/interop/test-realtimekit.sh tests/interop/test-life.sh
+# Live peers: the unmodified E2EE code of other products, in Node. They are installed below the build directory.
+interop_tests = tests/interop/test-livekit.sh tests/interop/test-realtimekit.sh tests/interop/test-life.sh \
+	tests/interop/test-davey.sh
 dist_check_SCRIPTS += $(interop_tests)
 TESTS += $(interop_tests)
 EXTRA_DIST += \
 	tests/interop/check.mjs \
 	tests/interop/common.sh \
+	tests/interop/dave-group.mjs \
+	tests/interop/davey.mjs \
 	tests/interop/exchange.mjs \
 	tests/interop/framekeyctl.mjs \
 	tests/interop/install-peers \

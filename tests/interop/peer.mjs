@@ -20,7 +20,7 @@ const thread = new URL('./peer-thread.mjs', import.meta.url);
 const identity = 'alice';
 
 // Where "npm ci" has put the packages; tests/interop/install-peers sets it.
-function packages() {
+export function packages() {
         const dir = process.env.FRAMEKEY_PEERS;
         if (!dir || !existsSync(dir))
                 throw new Error('FRAMEKEY_PEERS does not name a directory; run me through tests/interop/test-*.sh');
