@@ -281,11 +281,12 @@ ClearFrame channel_describe(const struct framekey_abi_stream *row, const struct 
         };
 }
 
-static void describe_target(struct framekey_abi_descriptor *descriptor, const struct framekey_frame *to) {
+static void describe_target(struct framekey_abi_descriptor *descriptor, const struct framekey_frame *from,
+                            const struct framekey_frame *to) {
         descriptor->flags |= FRAMEKEY_ABI_TRANSCRYPT;
         descriptor->to_stream = to->stream;
         descriptor->to_frame_type = to->frame_type;
-        descriptor->to_codec = (uint8_t)to->codec;
+        descriptor->to_codec = to->codec ? to->codec : from->codec;
         descriptor->to_metadata_len = (uint16_t)to->metadata_len;
         descriptor->metadata_len += descriptor->to_metadata_len;
 }
@@ -314,7 +315,7 @@ void channel_push(framekey_channel *channel, uint32_t slot, const Push *push) {
                 descriptor.flags = push->flags | (payload->ranges.scan ? FRAMEKEY_ABI_START_CODES : 0);
         }
         if (!note && push->to)
-                describe_target(&descriptor, push->to);
+                describe_target(&descriptor, frame, push->to);
 
         s->state = SLOT_SUBMITTED;
         s->stream = frame->stream;

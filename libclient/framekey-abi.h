@@ -138,7 +138,7 @@ struct framekey_abi_descriptor {
         uint32_t to_stream;
         uint16_t to_metadata_len; /* <= metadata_len */
         uint8_t to_frame_type;    /* enum framekey_frame_type */
-        uint8_t to_codec;         /* enum framekey_codec; 0: the stream's */
+        uint8_t to_codec;         /* enum framekey_codec; 0: that of one of the streams */
         uint32_t pad[3];
 };
 

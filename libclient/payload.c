@@ -56,13 +56,14 @@ static size_t write_ranged(const Payload *payload, const ClearFrame *frame, uint
 }
 
 size_t payload_write(const Payload *payload, const ClearFrame *frame, uint8_t *ret) {
-        const uint8_t *rest = frame->bytes + payload->frame_clear;
         size_t rest_len = frame->len - payload->frame_clear;
+        const uint8_t *rest;
 
         if (frame->len == 0)
                 return 0;
         if (payload->ranged)
                 return write_ranged(payload, frame, ret);
+        rest = frame->bytes + payload->frame_clear;
         if (payload->unescape) {
                 memmove(ret, frame->bytes, payload->clear_len);
                 return payload->clear_len + escape_remove(ret + payload->clear_len, rest, rest_len);

@@ -135,12 +135,15 @@ static const uint8_t *serve_transcrypt(Turn *turn, const ChannelStream *from, co
         serve_frame(turn, from, request, turn->scratch->out, RING_SCRATCH_SIZE, ret);
         if (ret->verdict != FRAMEKEY_OK) {
                 ret->len = 0; /* what is not authentic is not passed on as if it were */
+                explicit_bzero(turn->scratch->out, request->frame_len);
                 return NULL;
         }
 
         flags = ret->flags;
         again.len = ret->len;
-        again.codec = request->to_codec ? (enum framekey_codec)request->to_codec : to->codec;
+        again.codec = (enum framekey_codec)request->to_codec;
+        if (again.codec == FRAMEKEY_CODEC_UNKNOWN) /* it is the same frame on both sides */
+                again.codec = to->codec != FRAMEKEY_CODEC_UNKNOWN ? to->codec : from->codec;
         enter(turn, to->session);
         if (frame_grant_wants_iv(to->grant))
                 again.iv = iv_next(turn);

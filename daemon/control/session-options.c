@@ -163,6 +163,10 @@ int session_options_read(sd_bus_message *message, const Policy *policy, SessionR
         if (r < 0)
                 return r;
         options.config.shared = options.shared;
+        if (options.config.format == FRAMEKEY_FORMAT_SFRAME) {
+                options.config.suite = (uint8_t)options.schedule.suite;
+                options.config.ratchet_bits = (uint8_t)options.schedule.ratchet_bits;
+        }
         request->config = options.config;
         request->schedule = options.schedule;
         request->exclusive = options.exclusive;

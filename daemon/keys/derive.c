@@ -242,12 +242,14 @@ static void job_submit(SessionJob *job, DeriverClass class) {
 /* Whether keys of this schedule are keys of this session: a package may say anything. */
 static bool fits(const SessionConfig *config, const Schedule *schedule) {
         bool mls = config->mls_index_bits > 0;
+        bool suited = config->suite == 0 ||
+                      (schedule->suite == config->suite && schedule->ratchet_bits == config->ratchet_bits);
 
         switch (schedule->kdf) {
         case SCHEDULE_SFRAME:
-                return config->format == FRAMEKEY_FORMAT_SFRAME && !mls;
+                return config->format == FRAMEKEY_FORMAT_SFRAME && suited && !mls;
         case SCHEDULE_EPOCH:
-                return config->format == FRAMEKEY_FORMAT_SFRAME && mls;
+                return config->format == FRAMEKEY_FORMAT_SFRAME && suited && mls;
         case SCHEDULE_DAVE:
                 return config->format == FRAMEKEY_FORMAT_DAVE;
         default:

@@ -109,11 +109,13 @@ typedef struct Opening {
         uint8_t *out;
 } Opening;
 
-static int open_with(const Opening *o, const ChainHandle *handle) {
+static int open_with(const void *opening, const ChainHandle *handle) {
+        const Opening *o = opening;
         Parts pieces;
         SuiteFrame frame = split(&pieces, &o->shape, o->request->frame, o->out);
+        int r = suite_open(handle->cipher, &frame, o->request->frame + o->shape.len);
 
-        return suite_open(handle->cipher, &frame, o->request->frame + o->shape.len);
+        return r > 0 ? FRAMEKEY_VERDICT_FORGED : r;
 }
 
 static int accept(const Opening *o, KeySlot *slot, Generation *generation, uint64_t count, FrameResult *ret) {
@@ -140,41 +142,31 @@ static int accept(const Opening *o, KeySlot *slot, Generation *generation, uint6
 static int open_known(const Opening *o, KeySlot *slot, Generation *generation, uint64_t count, FrameResult *ret) {
         int r = window_check(o->grant->participant, o->grant->group, generation, count);
 
-        if (r != 0)
-                return r;
-        r = open_with(o, generation->handle);
         if (r == 0)
-                return accept(o, slot, generation, count, ret);
-        return r > 0 ? FRAMEKEY_VERDICT_FORGED : r;
+                r = open_with(o, generation->handle);
+        return r == 0 ? accept(o, slot, generation, count, ret) : r;
 }
 
+/* The next generation costs a sender nothing; no flood of bogus frames can keep it from being followed. */
 static int open_ahead(const Opening *o, KeySlot *slot, uint32_t step, uint64_t count, FrameResult *ret) {
-        _cleanup_(chain_handle_unref_p) ChainHandle *handle = NULL;
-        const ScheduleStep *secrets = chain_at(slot->chain, step);
-        uint32_t distance = step - slot->current->step;
-        ScheduleStep *walked = NULL;
-        int r = 0;
+        int r = frame_open_ahead(o->grant, o->request, slot, step, 1, open_with, o);
 
-        /* The next generation costs a sender nothing; no flood of bogus frames can keep it from being followed. */
-        if (distance > 1 && !frame_afford(o->grant, o->request, slot, secrets ? 1 : distance))
-                return FRAMEKEY_VERDICT_BUDGET;
-        if (!secrets)
-                r = chain_walk(slot->chain, step, &walked);
-        if (r == 0)
-                r = chain_handle_new(&handle, chain_schedule(slot->chain), walked ? walked : secrets);
-        if (r == 0)
-                r = open_with(o, handle);
-        if (r != 0) {
-                arena_release(arena_installed(), walked);
-                return r > 0 ? FRAMEKEY_VERDICT_FORGED : r;
-        }
-        r = frame_follow(o->grant, o->request, slot, step, walked);
-        return r < 0 ? r : accept(o, slot, slot->current, count, ret);
+        return r == 0 ? accept(o, slot, slot->current, count, ret) : r;
+}
+
+/* The last generation that the sender of a key can have come to. Where in its first one it was when the key came to us
+ * is not known of a key that had been sent under before. */
+static uint64_t last_generation(const KeySlot *slot, uint64_t now) {
+        uint64_t age = now > slot->life.installed_usec ? now - slot->life.installed_usec : 0;
+        uint32_t n_kept, first = chain_root(slot->chain, &n_kept);
+        bool begun = first > 0 || slot->life.origin == SESSION_UNWRAPPED;
+
+        return (uint64_t)first + begun + dave_schedule_last_generation(age);
 }
 
 /* The frame under the keys of one epoch. 0, a verdict or -errno. */
 static int open_slot(const Opening *o, KeySlot *slot, FrameResult *ret) {
-        uint64_t now = o->request->now_usec, oldest = slot->current->step, count, generation, age;
+        uint64_t now = o->request->now_usec, oldest = slot->current->step, count, generation;
         Generation *known = slot->current;
 
         for (const Generation *previous = slot->previous; previous; previous = previous->next)
@@ -185,9 +177,8 @@ static int open_slot(const Opening *o, KeySlot *slot, FrameResult *ret) {
         /* The window of a generation ends with it; how late a frame may be does not. */
         if (o->grant->newest_chain == slot->chain && count + COUNTER_WINDOW_REACH_DAVE < o->grant->newest_count)
                 return FRAMEKEY_VERDICT_TOO_OLD;
-        age = now > slot->life.installed_usec ? now - slot->life.installed_usec : 0;
         if (generation > slot->current->step + DAVE_JUMP_MAX ||
-            (generation > slot->current->step && generation > dave_schedule_last_generation(age)))
+            (generation > slot->current->step && generation > last_generation(slot, now)))
                 return FRAMEKEY_VERDICT_UNKNOWN_KEY;
         if (generation > slot->current->step)
                 return open_ahead(o, slot, (uint32_t)generation, count, ret);

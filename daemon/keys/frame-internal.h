@@ -47,6 +47,14 @@ typedef struct Opened {
 } Opened;
 
 void frame_open_end(FrameGrant *grant, const FrameRequest *request, const Opened *opened, FrameResult *ret);
+/* Tries the frame in hand under one key: 0, FRAMEKEY_VERDICT_FORGED or -errno. */
+typedef int FrameOpener(const void *opening, const ChainHandle *handle);
+
+/* Opens a frame of a later step than the slot stands at, as the frame says without being authentic. More than `n_free`
+ * steps ahead are rationed. The key is derived into a block of its own, and the receiver goes there only if it opens
+ * the frame; the slot's current generation is that of the frame then. 0; FRAMEKEY_VERDICT_FORGED, _BUDGET; -errno. */
+int frame_open_ahead(FrameGrant *grant, const FrameRequest *request, KeySlot *slot, uint32_t step, uint32_t n_free,
+                     FrameOpener *opener, const void *opening);
 /* No key of the slot opens the frame. */
 void frame_forged(FrameGrant *grant, KeySlot *slot);
 /* Takes what trying `n` keys on a frame, or as many derivations, costs from the budgets of sender, session and plane.

@@ -21,15 +21,9 @@ typedef struct Parts {
         SuiteText text;
 } Parts;
 
-static void make_nonce(const ChainHandle *handle, uint64_t ctr, uint8_t *nonce) {
-        memcpy(nonce, handle->salt, SUITE_NONCE_LEN);
-        for (size_t i = 0; i < sizeof(ctr); i++)
-                nonce[SUITE_NONCE_LEN - 1 - i] ^= (uint8_t)(ctr >> (8 * i));
-}
-
 static SuiteFrame assemble(Parts *parts, const ChainHandle *handle, const FrameRequest *request,
                            const SFrameHeader *header, const uint8_t *header_bytes) {
-        make_nonce(handle, header->ctr, parts->nonce);
+        sframe_schedule_nonce(handle->salt, header->ctr, parts->nonce);
         parts->aad[0] = (SuitePiece){ header_bytes, header->len };
         parts->aad[1] = (SuitePiece){ request->metadata, request->metadata_len };
         return (SuiteFrame){ parts->nonce, parts->aad, ELEMENTS(parts->aad), &parts->text, 1 };
@@ -107,12 +101,15 @@ static KeySlot *find_slot(FrameGrant *grant, uint64_t kid) {
         return retired;
 }
 
-static int open_with(const Opening *o, const ChainHandle *handle) {
+static int open_with(const void *opening, const ChainHandle *handle) {
+        const Opening *o = opening;
         const FrameRequest *request = o->request;
         Parts parts = { .text = { request->frame + o->shape.header.len, o->out, o->shape.text_len } };
         SuiteFrame frame = assemble(&parts, handle, request, &o->shape.header, request->frame);
 
-        return suite_open(handle->cipher, &frame, request->frame + o->shape.tag_offset);
+        int r = suite_open(handle->cipher, &frame, request->frame + o->shape.tag_offset);
+
+        return r > 0 ? FRAMEKEY_VERDICT_FORGED : r;
 }
 
 static void accept(const Opening *o, Generation *generation, FrameResult *ret) {
@@ -127,58 +124,32 @@ static void accept(const Opening *o, Generation *generation, FrameResult *ret) {
         frame_open_end(o->grant, o->request, &opened, ret);
 }
 
-static void settle(const Opening *o, int r, FrameResult *ret) {
-        if (r > 0)
+/* What did not open. */
+static void refuse(const Opening *o, int r, FrameResult *ret) {
+        if (r == FRAMEKEY_VERDICT_FORGED)
                 frame_forged(o->grant, o->slot);
-        ret->verdict = r > 0 ? FRAMEKEY_VERDICT_FORGED : r;
+        ret->verdict = r;
 }
 
 /* A step that the receiver has a generation of. */
 static void open_known(const Opening *o, Generation *generation, FrameResult *ret) {
         int r = window_check(o->grant->participant, o->grant->group, generation, o->shape.header.ctr);
 
-        if (r != 0) {
-                ret->verdict = r;
-                return;
-        }
-        r = open_with(o, generation->handle);
+        if (r == 0)
+                r = open_with(o, generation->handle);
         if (r == 0)
                 accept(o, generation, ret);
         else
-                settle(o, r, ret);
+                refuse(o, r, ret);
 }
 
-/* The step is what the frame says, unauthenticated. The key is derived into a block of its own, and the receiver goes
- * there only if it opens the frame. */
 static void open_ahead(const Opening *o, uint32_t step, FrameResult *ret) {
-        _cleanup_(chain_handle_unref_p) ChainHandle *handle = NULL;
-        Chain *chain = o->slot->chain;
-        const ScheduleStep *secrets = chain_at(chain, step);
-        ScheduleStep *walked = NULL;
-        uint32_t distance = step - o->slot->current->step;
-        int r = 0;
+        int r = frame_open_ahead(o->grant, o->request, o->slot, step, WALK_FREE, open_with, o);
 
-        if (distance > WALK_FREE && !frame_afford(o->grant, o->request, o->slot, secrets ? 1 : distance)) {
-                ret->verdict = FRAMEKEY_VERDICT_BUDGET;
-                return;
-        }
-        o->grant->participant->counters.trials++;
-        if (!secrets)
-                r = chain_walk(chain, step, &walked);
-        if (r == 0)
-                r = chain_handle_new(&handle, chain_schedule(chain), walked ? walked : secrets);
-        if (r == 0)
-                r = open_with(o, handle);
-        if (r != 0) {
-                arena_release(arena_installed(), walked);
-                settle(o, r, ret);
-                return;
-        }
-        r = frame_follow(o->grant, o->request, o->slot, step, walked);
         if (r == 0)
                 accept(o, o->slot->current, ret);
         else
-                ret->verdict = r;
+                refuse(o, r, ret);
 }
 
 static void open_slot(const Opening *o, FrameResult *ret) {

@@ -242,6 +242,30 @@ int frame_follow(FrameGrant *grant, const FrameRequest *request, KeySlot *slot, 
         return 0;
 }
 
+int frame_open_ahead(FrameGrant *grant, const FrameRequest *request, KeySlot *slot, uint32_t step, uint32_t n_free,
+                     FrameOpener *opener, const void *opening) {
+        _cleanup_(chain_handle_unref_p) ChainHandle *handle = NULL;
+        const ScheduleStep *secrets = chain_at(slot->chain, step);
+        uint32_t distance = step - slot->current->step;
+        ScheduleStep *walked = NULL;
+        int r = 0;
+
+        if (distance > n_free && !frame_afford(grant, request, slot, secrets ? 1 : distance))
+                return FRAMEKEY_VERDICT_BUDGET;
+        grant->participant->counters.trials++;
+        if (!secrets)
+                r = chain_walk(slot->chain, step, &walked);
+        if (r == 0)
+                r = chain_handle_new(&handle, chain_schedule(slot->chain), walked ? walked : secrets);
+        if (r == 0)
+                r = opener(opening, handle);
+        if (r != 0) {
+                arena_release(arena_installed(), walked);
+                return r;
+        }
+        return frame_follow(grant, request, slot, step, walked);
+}
+
 void frame_process(FrameGrant *grant, const FrameRequest *request, uint8_t *out, size_t out_max, FrameResult *ret) {
         bool sealing = grant->direction == FRAMEKEY_ENCRYPT;
 

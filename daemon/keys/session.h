@@ -82,6 +82,9 @@ typedef struct SessionConfig {
          * session_add_member(). Both 0: sender keys. */
         uint8_t mls_index_bits; /* 1..48 */
         uint8_t mls_epoch_bits; /* 1..8 */
+        /* FRAMEKEY_FORMAT_SFRAME: what all keys of the session have, those in packages too. Suite 0: each its own. */
+        uint8_t suite;
+        uint8_t ratchet_bits;
 } SessionConfig;
 
 /* Expected answers of the calls below. */

@@ -77,8 +77,8 @@ int sframe_schedule_stream(const SuiteInfo *suite, const void *base_key, size_t 
                         ret, kdf_hash_len(suite->hash));
 }
 
-void sframe_schedule_nonce(const SFrameStep *step, uint64_t ctr, uint8_t ret[SUITE_NONCE_LEN]) {
-        memcpy(ret, step->salt, SUITE_NONCE_LEN);
+void sframe_schedule_nonce(const uint8_t salt[SUITE_NONCE_LEN], uint64_t ctr, uint8_t ret[SUITE_NONCE_LEN]) {
+        memcpy(ret, salt, SUITE_NONCE_LEN);
         for (size_t i = 0; i < 8; i++)
                 ret[SUITE_NONCE_LEN - 1 - i] ^= (uint8_t)(ctr >> (8 * i));
 }

@@ -35,4 +35,4 @@ int sframe_schedule_stream(const SuiteInfo *suite, const void *base_key, size_t 
  * salt of an epoch are zero, and so is what would be next of a member. As sframe_schedule_derive(). */
 int sframe_schedule_epoch(const SuiteInfo *suite, const void *base_key, size_t base_key_len, SFrameStep *ret);
 int sframe_schedule_member(const SuiteInfo *suite, const SFrameStep *epoch, uint64_t kid, SFrameStep *ret);
-void sframe_schedule_nonce(const SFrameStep *step, uint64_t ctr, uint8_t ret[SUITE_NONCE_LEN]);
+void sframe_schedule_nonce(const uint8_t salt[SUITE_NONCE_LEN], uint64_t ctr, uint8_t ret[SUITE_NONCE_LEN]);

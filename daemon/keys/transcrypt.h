@@ -17,11 +17,11 @@
 #define TRANSCRYPT_ESCAPE (UINT32_C(1) << 31)
 
 typedef struct TranscryptRequest {
-        uint8_t *plain; /* private memory, of `room` bytes; is changed */
+        uint8_t *plain; /* private memory, of `room` bytes; is wiped */
         size_t len;
         size_t room;
         enum framekey_codec codec;
-        uint8_t frame_type;
+        uint8_t frame_type; /* UNSPECIFIED: as the plain frame says */
         const uint8_t *metadata;
         size_t metadata_len;
         const uint8_t *iv; /* as in FrameRequest */

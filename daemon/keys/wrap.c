@@ -5,7 +5,7 @@
  *   package  "FKW1" | enc (32) | ciphertext of `plain` | tag (16)
  *   plain    Header (20) | salt | ratchet salt | info | key (key_len) | next (32)
  *   SFrame   Header (20) | suite (2) | ratchet bits (1) | KID of step 0 (8) | key (key_len) | salt (12) | next (hash)
- *   MLS      as SFrame, with key and salt of no length
+ *   MLS      as SFrame, with ratchet bits and KID 0 (each member has its own), key and salt of no length
  *   DAVE     Header (20) | key (16) | next (32)
  *   info     "org.framekey1.WrappedKey" | format (1) | length of the identity (2) | identity
  *   aad      "FKW1"
@@ -21,6 +21,7 @@
 #define MAGIC_LEN 4u
 #define LABEL     "org.framekey1.WrappedKey"
 #define OUTER_LEN (MAGIC_LEN + HPKE_KEY_LEN + HPKE_TAG_LEN)
+
 typedef struct __attribute__((packed)) Header {
         uint32_t index;
         uint32_t step;
@@ -82,7 +83,7 @@ static bool key_fits(const WrappedKey *key) {
 
         return key->index <= WRAP_INDEX_MAX && key->step <= WRAP_STEP_MAX && !schedule_check(schedule) &&
                (key->step == 0 || schedule_steps(schedule)) &&
-               (schedule->kdf != SCHEDULE_EPOCH || (schedule->ratchet_bits == 0 && schedule->kid == 0));
+               (schedule->kdf != SCHEDULE_EPOCH || schedule->ratchet_bits == 0);
 }
 
 /* A piece of a step's secrets. */
@@ -150,7 +151,7 @@ static void plain_write(uint8_t *plain, const WrappedKey *key) {
         const SFrameHeader sframe = {
                 .suite = htobe16((uint16_t)schedule->suite),
                 .ratchet_bits = (uint8_t)schedule->ratchet_bits,
-                .kid = htobe64(schedule->kid),
+                .kid = schedule->kdf == SCHEDULE_EPOCH ? 0 : htobe64(schedule->kid),
         };
 
         plain = append(plain, &header, sizeof(header));
@@ -182,7 +183,7 @@ static bool read_sframe(const uint8_t *plain, size_t len, Schedule *schedule) {
         schedule->ratchet_bits = sframe.ratchet_bits;
         schedule->kid = be64toh(sframe.kid);
         schedule->kid_given = true;
-        return true;
+        return schedule->kdf == SCHEDULE_SFRAME || schedule->kid == 0;
 }
 
 /* The reverse of plain_write(). False: it is none, or not to be lived with. */

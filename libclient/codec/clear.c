@@ -98,11 +98,15 @@ static enum framekey_frame_type type_from_bytes(const ClearFrame *frame) {
         return key_if(!(b[0] & 1));
 }
 
-static int clear_by_type(const ClearFrame *frame, ClearPlan *ret) {
-        enum framekey_frame_type type = frame->type;
+enum framekey_frame_type clear_frame_type(const ClearFrame *frame) {
+        if (frame->type != FRAMEKEY_FRAME_UNSPECIFIED || frame->media != FRAMEKEY_MEDIA_VIDEO || frame->len == 0)
+                return frame->type;
+        return type_from_bytes(frame);
+}
 
-        if (type == FRAMEKEY_FRAME_UNSPECIFIED)
-                type = type_from_bytes(frame);
+static int clear_by_type(const ClearFrame *frame, ClearPlan *ret) {
+        enum framekey_frame_type type = clear_frame_type(frame);
+
         if (type == FRAMEKEY_FRAME_UNSPECIFIED && frame->direction == FRAMEKEY_DECRYPT)
                 type = FRAMEKEY_FRAME_DELTA;
 

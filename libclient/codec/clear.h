@@ -57,5 +57,8 @@ typedef struct ClearPlan {
         bool nal;         /* start codes of the clear part are made long, the rest is escaped */
 } ClearPlan;
 
+/* The type of a video frame: the caller's, else what its bytes tell; UNSPECIFIED if they do not, and for other media.
+ */
+enum framekey_frame_type clear_frame_type(const ClearFrame *frame);
 /* 0; FRAMEKEY_VERDICT_UNSUPPORTED; encrypting: FRAMEKEY_VERDICT_TOO_SHORT. A frame of 0 bytes is never refused. */
 int clear_plan(const ClearFrame *frame, ClearPlan *ret);

@@ -203,6 +203,9 @@ START_TEST(participants_have_keys_of_their_own_in_both_directions) {
                 OK(framekey_provider_set_key(ours.provider, "alice", table[i].index, key, strlen(key), NULL, NULL));
                 OK(framekey_provider_set_key(theirs.provider, "alice", table[i].index, key, strlen(key), NULL, NULL));
                 ck_assert_int_eq(passes(&ours, &theirs), 0);
+                /* What is set is sent under. */
+                OK(framekey_provider_set_key(ours.provider, "alice", 1, "another key of 16 b.", 16, NULL, NULL));
+                ck_assert_uint_eq(index_in_use(&ours), 1);
                 end_close(&ours);
                 end_close(&theirs);
         }

@@ -72,7 +72,49 @@ static int decrypt_flipping(Stage *stage, Flip *flip) {
         return 0;
 }
 
-static int flip_payload(Stage *stage) {
+/* Asks for a frame that lies in a slot to be sealed again under this stream. */
+static volatile struct framekey_abi_descriptor *push_transcrypt(RawChannel *raw, uint32_t slot, uint32_t len,
+                                                                uint32_t to_stream) {
+        volatile struct framekey_abi_descriptor *d;
+
+        raw_push(raw, raw->decrypt, slot, len);
+        d = raw_descriptor(raw, raw->submitted - 1);
+        d->flags = FRAMEKEY_ABI_TRANSCRYPT;
+        d->to_stream = to_stream;
+        return d;
+}
+
+static int transcrypt_flipping(Stage *stage, Flip *flip) {
+        static uint8_t sealed[SEALED_MAX];
+        RawChannel *raw = &flip->raw;
+
+        while (stage_goes_on(stage)) {
+                struct framekey_abi_completion c;
+
+                (void)push_transcrypt(raw, flip->slot, flip->len, raw->encrypt);
+                raw_submit(raw);
+                if (raw_wait_pop(raw, &c) < 0 || stage_check(stage, raw, &c) < 0)
+                        return -1;
+                if (c.verdict != 0)
+                        continue;
+                if (c.frame_len > sizeof(sealed))
+                        return failed("a frame of %u bytes became one of %u", flip->len, c.frame_len);
+                memcpy(sealed, raw_out(raw, flip->slot), c.frame_len);
+                if (raw_call(raw, raw->decrypt, flip->slot + 1, sealed, c.frame_len, &c) < 0)
+                        return -1;
+                if (c.verdict != 0 || c.frame_len != PLAIN_LEN)
+                        return failed("a transcrypted frame does not open: verdict %d, %u bytes", c.verdict,
+                                      c.frame_len);
+                if (memcmp(raw_out(raw, flip->slot + 1), flip->plain[0], PLAIN_LEN) != 0 &&
+                    memcmp(raw_out(raw, flip->slot + 1), flip->plain[1], PLAIN_LEN) != 0)
+                        return failed("sealed as authentic what nobody encrypted");
+        }
+        return 0;
+}
+
+typedef int FlipUser(Stage *stage, Flip *flip);
+
+static int with_flips(Stage *stage, FlipUser *use) {
         Flip *flip = calloc(1, sizeof(*flip));
         pthread_t thread;
         int r;
@@ -89,7 +131,7 @@ static int flip_payload(Stage *stage) {
         if (r == 0 && pthread_create(&thread, NULL, flip_main, flip) != 0)
                 r = failed("cannot start a thread");
         else if (r == 0) {
-                r = decrypt_flipping(stage, flip);
+                r = use(stage, flip);
                 atomic_store(&flip->stop, true);
                 (void)pthread_join(thread, NULL);
                 if (r == 0 && (stage->tally.n_verdicts[0] == 0 || stage->tally.n_frames == stage->tally.n_verdicts[0]))
@@ -97,6 +139,50 @@ static int flip_payload(Stage *stage) {
         }
         raw_close(&flip->raw);
         free(flip);
+        return r;
+}
+
+static int flip_payload(Stage *stage) {
+        return with_flips(stage, decrypt_flipping);
+}
+
+static int flip_transcrypted(Stage *stage) {
+        return with_flips(stage, transcrypt_flipping);
+}
+
+/* An authentic frame to be sealed as anything: the daemon looks at what a participant wrote by the rules that a bridge
+ * names. */
+static int transcrypt_nonsense(Stage *stage) {
+        uint8_t plain[1000], sealed[1300];
+        uint32_t to[4] = { 0, 0, UINT32_MAX, 7 };
+        RawChannel raw;
+        int r = raw_open(&raw, stage->session);
+
+        if (r == 0 && framekey_session_add_stream(raw.session, raw.path, "alice", FRAMEKEY_ENCRYPT,
+                                                  FRAMEKEY_MEDIA_VIDEO, FRAMEKEY_CODEC_UNKNOWN, NULL, &to[0]) < 0)
+                r = failed("cannot add a stream");
+        to[1] = to[0];
+        for (unsigned round = 0; r == 0 && (round < 100 || stage_goes_on(stage)); round++) {
+                uint32_t len = 1 + stage_random(stage) % sizeof(plain), sealed_len = 0;
+                volatile struct framekey_abi_descriptor *d;
+                struct framekey_abi_completion c;
+
+                for (uint32_t i = 0; i < len; i++) /* start codes, mostly */
+                        plain[i] = (uint8_t)(stage_random(stage) % (i % 4 == 3 ? 256 : 2));
+                r = seal(&raw, 0, plain, len, sealed, &sealed_len);
+                memcpy(raw_in(&raw, 0), sealed, sealed_len);
+                d = push_transcrypt(&raw, 0, sealed_len, to[stage_random(stage) % 4]);
+                d->to_codec = (uint8_t)(round % 4 ? FRAMEKEY_CODEC_VP8 + stage_random(stage) % 5 : stage_random(stage));
+                d->to_frame_type = (uint8_t)(stage_random(stage) % (round % 2 ? 4 : 256));
+                raw_submit(&raw);
+                if (r < 0 || raw_wait_pop(&raw, &c) < 0 || stage_check(stage, &raw, &c) < 0)
+                        r = -1;
+                else if (c.verdict == 0 && (c.frame_len < len || c.clear_len > c.frame_len))
+                        r = failed("%u bytes became %u, %u of them clear", len, c.frame_len, c.clear_len);
+        }
+        if (r == 0 && (stage->tally.n_verdicts[0] == 0 || stage->tally.n_frames == stage->tally.n_verdicts[0]))
+                r = failed("everything was sealed, or nothing: it proves nothing");
+        raw_close(&raw);
         return r;
 }
 
@@ -197,6 +283,8 @@ static int punch_holes(Stage *stage) {
 
 const Attack attacks_on_payloads[] = {
         { "flipped-payload", flip_payload },
+        { "flipped-transcrypt", flip_transcrypted },
+        { "transcrypted-nonsense", transcrypt_nonsense },
         { "truncated-frames", truncate_frames },
         { "punched-holes", punch_holes },
         { NULL, NULL },

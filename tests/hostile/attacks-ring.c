@@ -152,10 +152,12 @@ static int random_descriptors(Stage *stage) {
                         /* Else nearly all fail at the first check. */
                         if (stage_random(stage) % 4)
                                 d.slot %= raw_n_slots(&raw);
-                        if (stage_random(stage) % 4)
-                                d.metadata_len = d.n_ranges = 0, d.frame_len %= 3000, d.clear_len %= 3000, d.flags &= 7;
+                        if (stage_random(stage) % 4) {
+                                d.metadata_len = d.n_ranges = d.to_metadata_len = d.note = 0;
+                                d.frame_len %= 3000, d.clear_len %= 3000, d.flags &= 15;
+                        }
                         if (stage_random(stage) % 2)
-                                d.stream %= 4;
+                                d.stream %= 4, d.to_stream %= 4;
                         *raw_descriptor(&raw, raw.submitted++) = d;
                 }
                 raw_submit(&raw);

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 check_PROGRAMS += \
+	tests/scan/blind-bridge \
 	tests/scan/key-life \
 	tests/scan/key-patterns \
 	tests/scan/scan-memory \
@@ -8,9 +9,15 @@ scan_tests = \
 	tests/scan/test-scan.sh \
 	tests/scan/test-daemon-scan.sh \
 	tests/scan/test-life-scan.sh \
+	tests/scan/test-transcrypt-scan.sh \
 	tests/scan/test-wrapped-scan.sh
 dist_check_SCRIPTS += $(scan_tests)
 TESTS += $(scan_tests)
+
+tests_scan_blind_bridge_SOURCES = tests/scan/blind-bridge.c tests/call/bridge.c tests/call/bridge.h \
+	tests/call/side.c tests/call/side.h
+tests_scan_blind_bridge_CFLAGS = $(AM_CFLAGS) $(LIBSYSTEMD_CFLAGS)
+tests_scan_blind_bridge_LDADD = libclient/libframekey-bus.la libclient/libframekey.la $(LIBSYSTEMD_LIBS)
 
 tests_scan_key_life_SOURCES = tests/scan/key-life.c tests/call/side.c tests/call/side.h
 tests_scan_key_life_CFLAGS = $(AM_CFLAGS) $(LIBSYSTEMD_CFLAGS)

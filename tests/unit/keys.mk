@@ -10,7 +10,11 @@ keys_unit_tests = \
 	tests/unit/test-life \
 	tests/unit/test-wipe \
 	tests/unit/test-wrap \
+	tests/unit/test-wrap-plain \
+	tests/unit/test-wrapped \
 	tests/unit/test-data-plane \
+	tests/unit/test-transcrypt \
+	tests/unit/test-transcrypt-limits \
 	tests/unit/test-counted \
 	tests/unit/test-ledger \
 	tests/unit/test-counter-window \
@@ -51,13 +55,29 @@ tests_unit_test_wipe_SOURCES = tests/unit/test-wipe.c
 tests_unit_test_wipe_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_wipe_LDADD = libkeyplane.la $(CHECK_LIBS)
 
-tests_unit_test_wrap_SOURCES = tests/unit/test-wrap.c tests/unit/outside-arena.h
+tests_unit_test_wrap_SOURCES = tests/unit/test-wrap.c tests/unit/outside-arena.h tests/unit/wrap-fixture.h
 tests_unit_test_wrap_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_wrap_LDADD = libkeyplane.la $(CHECK_LIBS)
+
+tests_unit_test_wrap_plain_SOURCES = tests/unit/test-wrap-plain.c tests/unit/wrap-fixture.h
+tests_unit_test_wrap_plain_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_wrap_plain_LDADD = libkeyplane.la $(CHECK_LIBS)
+
+tests_unit_test_wrapped_SOURCES = tests/unit/test-wrapped.c
+tests_unit_test_wrapped_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_wrapped_LDADD = libkeyplane.la $(CHECK_LIBS)
 
 tests_unit_test_data_plane_SOURCES = tests/unit/test-data-plane.c
 tests_unit_test_data_plane_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_data_plane_LDADD = libclient/libframekey.la libkeyplane.la $(CHECK_LIBS)
+
+tests_unit_test_transcrypt_SOURCES = tests/unit/test-transcrypt.c tests/unit/transcrypt-fixture.h
+tests_unit_test_transcrypt_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_transcrypt_LDADD = libclient/libframekey.la libkeyplane.la $(CHECK_LIBS)
+
+tests_unit_test_transcrypt_limits_SOURCES = tests/unit/test-transcrypt-limits.c tests/unit/transcrypt-fixture.h
+tests_unit_test_transcrypt_limits_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_transcrypt_limits_LDADD = libclient/libframekey.la libkeyplane.la $(CHECK_LIBS) -lpthread
 
 tests_unit_test_counted_SOURCES = tests/unit/test-counted.c
 tests_unit_test_counted_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)

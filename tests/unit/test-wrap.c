@@ -1,32 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Wrapped keys: what goes in comes out where it belongs and nowhere else; the layout of
- * org.framekey1(5); what a hostile sender can put into a package that opens.
- */
-#include "keys/wrap.h"
+/* Wrapped keys: what goes in comes out where it belongs and nowhere else. */
 #include "outside-arena.h"
 #include "runner.h"
-
-#define OUTER_LEN (4u + HPKE_KEY_LEN + HPKE_TAG_LEN)
-
-static const WrapContext context = { FRAMEKEY_FORMAT_LIVEKIT, "alice" };
-
-static void arena_start(void) {
-        Arena *arena;
-
-        if (arena_installed()) /* without fork, from the case before */
-                return;
-        ck_assert_int_eq(arena_new(&arena, 256 * 1024, ARENA_PROTECTION_SECRETMEM), 0);
-        ck_assert_int_eq(arena_install(arena), 0);
-}
-
-static HpkePair *pair_new(void) {
-        HpkePair *pair;
-
-        arena_start();
-        ck_assert_int_eq(hpke_pair_new(&pair), 0);
-        return pair;
-}
+#include "wrap-fixture.h"
 
 static ScheduleStep *secrets_new(void) {
         ScheduleStep *secrets = arena_alloc(arena_installed(), sizeof(*secrets));
@@ -86,24 +62,6 @@ static WrappedKey key_dave(void) {
         return (WrappedKey){ .index = 2, .step = 600, .schedule = { .kdf = SCHEDULE_DAVE }, .secrets = secrets_new() };
 }
 
-static void key_done(WrappedKey *key) {
-        arena_release(arena_installed(), key->secrets);
-        key->secrets = NULL;
-}
-
-typedef struct Package {
-        uint8_t bytes[WRAP_MAX + 1];
-        size_t len;
-} Package;
-
-static Package package_of(const HpkePair *recipient, const WrapContext *for_context, const WrappedKey *key) {
-        Package package = { .len = 0 };
-
-        ck_assert_int_eq(wrap_seal(hpke_pair_public(recipient), for_context, key, package.bytes, &package.len), 0);
-        ck_assert_uint_le(package.len, WRAP_MAX);
-        return package;
-}
-
 static void check_same(const WrappedKey *a, const WrappedKey *b) {
         const uint8_t *next;
         size_t len;
@@ -131,23 +89,6 @@ static void check_same(const WrappedKey *a, const WrappedKey *b) {
                 ck_assert_mem_eq(a->secrets->sframe.salt, b->secrets->sframe.salt, SUITE_NONCE_LEN);
         next = schedule_next(&a->schedule, a->secrets, &len);
         ck_assert_mem_eq(next, schedule_next(&b->schedule, b->secrets, &len), len);
-}
-
-/* What wrap_open() says; whatever it refuses leaves its result and the arena alone. */
-static int outcome_of(const HpkePair *pair, const WrapContext *in_context, const uint8_t *package, size_t len) {
-        WrappedKey key, untouched;
-        size_t in_use = arena_in_use(arena_installed());
-        int r;
-
-        memset(&key, 0x5a, sizeof(key));
-        memset(&untouched, 0x5a, sizeof(untouched));
-        r = wrap_open(pair, in_context, package, len, &key);
-        if (r == 0)
-                key_done(&key);
-        else
-                ck_assert_mem_eq(&key, &untouched, sizeof(key));
-        ck_assert_uint_eq(arena_in_use(arena_installed()), in_use);
-        return r;
 }
 
 static void check_round_trip(WrappedKey *key) {
@@ -217,6 +158,24 @@ START_TEST(keys_that_count_travel_too) {
 }
 END_TEST
 
+/* A session names what is under an index; of an epoch that is nobody's KID. */
+START_TEST(an_epoch_travels_without_a_kid) {
+        HpkePair *pair = pair_new();
+        WrappedKey key = key_epoch(), back;
+        Package package;
+
+        key.schedule.kid = key.index;
+        package = package_of(pair, &context, &key);
+        ck_assert_int_eq(wrap_open(pair, &context, package.bytes, package.len, &back), 0);
+        ck_assert_uint_eq(back.schedule.kid, 0);
+        key.schedule.kid = 0;
+        check_same(&key, &back);
+        key_done(&back);
+        key_done(&key);
+        hpke_pair_free(pair);
+}
+END_TEST
+
 START_TEST(two_packages_of_one_key_differ) {
         HpkePair *pair = pair_new();
         WrappedKey key = key_small();
@@ -232,44 +191,53 @@ START_TEST(two_packages_of_one_key_differ) {
 }
 END_TEST
 
-static void check_flips(WrappedKey *key) {
-        HpkePair *pair = pair_new();
-        Package package = package_of(pair, &context, key);
-
-        for (size_t i = 0; i < package.len; i++)
-                for (unsigned bit = 1; bit < 256; bit <<= 3) {
-                        package.bytes[i] ^= (uint8_t)bit;
-                        ck_assert_int_eq(outcome_of(pair, &context, package.bytes, package.len), HPKE_FORGED);
-                        package.bytes[i] ^= (uint8_t)bit;
-                }
-        ck_assert_int_eq(outcome_of(pair, &context, package.bytes, package.len), 0);
-        key_done(key);
-        hpke_pair_free(pair);
+static WrappedKey key_of_kind(ScheduleKdf kdf) {
+        arena_start();
+        switch (kdf) {
+        case SCHEDULE_PBKDF2:
+                return key_large();
+        case SCHEDULE_SFRAME:
+                return key_sframe(6);
+        case SCHEDULE_EPOCH:
+                return key_epoch();
+        case SCHEDULE_DAVE:
+                return key_dave();
+        default:
+                return key_small();
+        }
 }
 
-START_TEST(every_byte_flipped_is_forged) {
-        WrappedKey key;
+START_TEST(every_bit_flipped_is_forged) {
+        HpkePair *pair = pair_new();
 
-        arena_start();
-        key = key_small();
-        check_flips(&key);
-        key = key_large();
-        check_flips(&key);
-        key = key_sframe(6);
-        check_flips(&key);
-        key = key_dave();
-        check_flips(&key);
+        for (ScheduleKdf kdf = SCHEDULE_PBKDF2; kdf <= SCHEDULE_DAVE; kdf++) {
+                WrappedKey key = key_of_kind(kdf);
+                Package package = package_of(pair, &context, &key);
+
+                for (size_t i = 0; i < package.len * 8; i++) {
+                        package.bytes[i / 8] ^= (uint8_t)(1 << i % 8);
+                        ck_assert_int_eq(outcome_of(pair, &context, package.bytes, package.len), HPKE_FORGED);
+                        package.bytes[i / 8] ^= (uint8_t)(1 << i % 8);
+                }
+                ck_assert_int_eq(outcome_of(pair, &context, package.bytes, package.len), 0);
+                key_done(&key);
+        }
+        hpke_pair_free(pair);
 }
 END_TEST
 
 START_TEST(every_other_length_is_forged) {
         HpkePair *pair = pair_new();
-        WrappedKey key = key_small();
-        Package package = package_of(pair, &context, &key);
 
-        for (size_t len = 0; len <= WRAP_MAX + 1; len++)
-                ck_assert_int_eq(outcome_of(pair, &context, package.bytes, len), len == package.len ? 0 : HPKE_FORGED);
-        key_done(&key);
+        for (ScheduleKdf kdf = SCHEDULE_PBKDF2; kdf <= SCHEDULE_DAVE; kdf++) {
+                WrappedKey key = key_of_kind(kdf);
+                Package package = package_of(pair, &context, &key);
+
+                for (size_t len = 0; len <= WRAP_MAX + 1; len++)
+                        ck_assert_int_eq(outcome_of(pair, &context, package.bytes, len),
+                                         len == package.len ? 0 : HPKE_FORGED);
+                key_done(&key);
+        }
         hpke_pair_free(pair);
 }
 END_TEST
@@ -318,7 +286,7 @@ END_TEST
 
 START_TEST(what_cannot_be_opened_is_not_sealed) {
         HpkePair *pair = pair_new();
-        WrappedKey good = key_small(), counted[6];
+        WrappedKey good = key_small(), counted[7];
         WrappedKey bad[7];
         Package package;
 
@@ -344,7 +312,9 @@ START_TEST(what_cannot_be_opened_is_not_sealed) {
         counted[4].schedule.ratchet_bits = 4;
         counted[4].schedule.kid = 1;
         counted[5].schedule.kdf = SCHEDULE_EPOCH;
-        counted[5].schedule.kid = 16;
+        counted[5].schedule.ratchet_bits = 4;
+        counted[6].schedule.kdf = SCHEDULE_EPOCH;
+        counted[6].step = 1;
         for (size_t i = 0; i < ELEMENTS(counted); i++)
                 ck_assert_msg(wrap_seal(hpke_pair_public(pair), &context, &counted[i], package.bytes, &package.len) ==
                                       -EINVAL,
@@ -369,171 +339,6 @@ START_TEST(a_point_of_small_order_is_no_recipient_and_no_sender) {
 }
 END_TEST
 
-/* A package made from the description in org.framekey1(5) alone, as a peer would: any plain text. */
-static Package package_of_plain(const HpkePair *recipient, const uint8_t *plain, size_t len) {
-        static const char info[] = "org.framekey1.WrappedKey\x01\x00\x05"
-                                   "alice";
-        const HpkeMessage message = { info, sizeof(info) - 1, "FKW1", 4, plain, len };
-        Package package = { .bytes = "FKW1", .len = OUTER_LEN + len };
-
-        ck_assert_int_eq(hpke_seal(hpke_pair_public(recipient), NULL, &message, package.bytes + 4, package.bytes + 36),
-                         0);
-        return package;
-}
-
-/* index 4, step 0x00010203, HKDF, 16-byte key, iterations 5, salt "sa", ratchet salt "rat", info "i". */
-static const uint8_t plain_good[] = "\x00\x00\x00\x04\x00\x01\x02\x03\x02\x10\x00\x00\x00\x05\x00\x02\x00\x03\x00\x01"
-                                    "saratiKKKKKKKKKKKKKKKKNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNN";
-#define PLAIN_LEN (sizeof(plain_good) - 1)
-
-/* What a peer could write in place of what the description says: a header, and as many bytes as it likes. */
-START_TEST(every_other_layout_of_keys_that_count_is_forged) {
-        static const struct {
-                unsigned kdf, key_len;
-                const char *behind; /* suite, ratchet bits, KID; 11 bytes, or none */
-                size_t n_secrets;
-                int expected;
-        } rows[] = {
-                { 3, 16, "\0\4\0\0\0\0\0\0\0\0\7", 16 + 12 + 32, 0 },
-                { 3, 16, "\0\4\0\0\0\0\0\0\0\0\7", 16 + 12 + 31, HPKE_FORGED },
-                { 3, 16, "\0\4\0\0\0\0\0\0\0\0\7", 16 + 12 + 33, HPKE_FORGED },
-                { 3, 32, "\0\4\0\0\0\0\0\0\0\0\7", 16 + 12 + 32, HPKE_FORGED },
-                { 3, 32, "\0\5\0\0\0\0\0\0\0\0\7", 16 + 12 + 32, HPKE_FORGED },
-                { 3, 32, "\0\5\0\0\0\0\0\0\0\0\7", 32 + 12 + 64, 0 },
-                { 3, 16, "\0\0\0\0\0\0\0\0\0\0\7", 16 + 12 + 32, HPKE_FORGED },
-                { 3, 16, "\0\4\2\0\0\0\0\0\0\0\0", 16 + 12 + 32, HPKE_FORGED },
-                { 3, 16, "\0\4\10\0\0\0\0\0\0\0\7", 16 + 12 + 32, HPKE_FORGED },
-                { 3, 16, NULL, 0, HPKE_FORGED },
-                { 4, 0, "\0\4\0\0\0\0\0\0\0\0\0", 32, 0 },
-                { 4, 16, "\0\4\0\0\0\0\0\0\0\0\0", 32, HPKE_FORGED },
-                { 4, 0, "\0\4\0\0\0\0\0\0\0\0\7", 32, HPKE_FORGED },
-                { 4, 0, "\0\4\10\0\0\0\0\0\0\0\0", 32, HPKE_FORGED },
-                { 5, 16, NULL, 16 + 32, 0 },
-                { 5, 255, NULL, 255 + 32, HPKE_FORGED }, /* would not fit a step's block */
-                { 5, 16, NULL, 16 + 31, HPKE_FORGED },
-                { 5, 16, NULL, 16 + 33, HPKE_FORGED },
-                { 5, 0, NULL, 32, HPKE_FORGED },
-                { 6, 16, NULL, 16 + 32, HPKE_FORGED },
-        };
-        HpkePair *pair = pair_new();
-
-        for (size_t i = 0; i < ELEMENTS(rows); i++) {
-                uint8_t plain[512] = { [3] = 1, [8] = (uint8_t)rows[i].kdf, [9] = (uint8_t)rows[i].key_len };
-                size_t len = 20 + (rows[i].behind ? 11 : 0) + rows[i].n_secrets;
-                Package package;
-
-                if (rows[i].behind)
-                        memcpy(plain + 20, rows[i].behind, 11);
-                package = package_of_plain(pair, plain, len);
-                ck_assert_msg(outcome_of(pair, &context, package.bytes, package.len) == rows[i].expected, "row %zu", i);
-                if (rows[i].expected != 0)
-                        continue;
-                for (size_t at = 10; at < 20; at++) { /* iterations and lengths of salts, which mean nothing here */
-                        plain[at] = 1;
-                        package = package_of_plain(pair, plain, len);
-                        ck_assert_int_eq(outcome_of(pair, &context, package.bytes, package.len), HPKE_FORGED);
-                        plain[at] = 0;
-                }
-        }
-        hpke_pair_free(pair);
-}
-END_TEST
-
-START_TEST(the_layout_is_the_documented_one) {
-        HpkePair *pair = pair_new();
-        Package package = package_of_plain(pair, plain_good, PLAIN_LEN);
-        WrappedKey key;
-
-        ck_assert_int_eq(wrap_open(pair, &context, package.bytes, package.len, &key), 0);
-        ck_assert_uint_eq(key.index, 4);
-        ck_assert_uint_eq(key.step, 0x00010203);
-        ck_assert_int_eq(key.schedule.kdf, SCHEDULE_HKDF);
-        ck_assert_uint_eq(key.schedule.key_bits, 128);
-        ck_assert_uint_eq(key.schedule.iterations, 5);
-        ck_assert_uint_eq(key.schedule.salt_len, 2);
-        ck_assert_mem_eq(key.schedule.salt, "sa", 3);
-        ck_assert_uint_eq(key.schedule.ratchet_salt_len, 3);
-        ck_assert_mem_eq(key.schedule.ratchet_salt, "rat", 4);
-        ck_assert_uint_eq(key.schedule.info_len, 1);
-        ck_assert_mem_eq(key.schedule.info, "i", 2);
-        ck_assert_mem_eq(key.secrets->key, "KKKKKKKKKKKKKKKK\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 32);
-        ck_assert_mem_eq(key.secrets->next, "NNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNN", 32);
-        key_done(&key);
-        hpke_pair_free(pair);
-}
-END_TEST
-
-START_TEST(plain_text_out_of_bounds_is_forged) {
-        static const struct {
-                size_t at;
-                const char *bytes;
-                size_t len;
-        } changes[] = {
-                { 0, "\x00\x00\x01\x00", 4 },   /* index 256 */
-                { 0, "\xff\xff\xff\xff", 4 },   /* SESSION_ACTIVE */
-                { 4, "\x40\x00\x00\x01", 4 },   /* step 2^30 + 1 */
-                { 4, "\xff\xff\xff\xff", 4 },   /* last step there is */
-                { 8, "\x00", 1 },               /* no kdf */
-                { 8, "\x03", 1 },               /* unknown kdf */
-                { 8, "\x01\x10\0\0\0\0", 6 },   /* PBKDF2 without iterations */
-                { 8, "\x01\x10\xff\0\0\0", 6 }, /* PBKDF2 for hours */
-                { 9, "\x00", 1 },               /* no key */
-                { 9, "\x18", 1 },               /* 192 bits */
-                { 9, "\x20", 1 },               /* 256 bits, but not there */
-                { 9, "\xff", 1 },               /* more than fits */
-                { 14, "\x00\x01", 2 },          /* lengths that do not add up */
-                { 14, "\x01\x01", 2 },          /* ... beyond the limit */
-                { 14, "\xff\xff", 2 },
-                { 16, "\x00\x04", 2 },
-                { 16, "\xff\xff", 2 },
-                { 18, "\x00\x00", 2 },
-                { 18, "\xff\xff", 2 },
-        };
-        HpkePair *pair = pair_new();
-
-        for (size_t i = 0; i < ELEMENTS(changes); i++) {
-                uint8_t plain[PLAIN_LEN];
-                Package package;
-
-                memcpy(plain, plain_good, PLAIN_LEN);
-                memcpy(plain + changes[i].at, changes[i].bytes, changes[i].len);
-                package = package_of_plain(pair, plain, PLAIN_LEN);
-                ck_assert_int_eq(outcome_of(pair, &context, package.bytes, package.len), HPKE_FORGED);
-        }
-        hpke_pair_free(pair);
-}
-END_TEST
-
-START_TEST(plain_text_of_another_length_is_forged) {
-        HpkePair *pair = pair_new();
-        uint8_t plain[PLAIN_LEN + 64] = { 0 };
-
-        memcpy(plain, plain_good, PLAIN_LEN);
-        for (size_t len = 0; len <= sizeof(plain); len++) {
-                Package package = package_of_plain(pair, plain, len);
-
-                ck_assert_int_eq(outcome_of(pair, &context, package.bytes, package.len),
-                                 len == PLAIN_LEN ? 0 : HPKE_FORGED);
-        }
-        hpke_pair_free(pair);
-}
-END_TEST
-
-/* The bounds themselves are within. */
-START_TEST(plain_text_at_its_bounds_opens) {
-        static const uint8_t largest[] = { 0, 0, 0, 0xff, 0x40, 0, 0, 0, SCHEDULE_PBKDF2, 16, 0, 0x98, 0x96, 0x80 };
-        HpkePair *pair = pair_new();
-        uint8_t plain[PLAIN_LEN];
-        Package package;
-
-        memcpy(plain, plain_good, PLAIN_LEN);
-        memcpy(plain, largest, sizeof(largest));
-        package = package_of_plain(pair, plain, PLAIN_LEN);
-        ck_assert_int_eq(outcome_of(pair, &context, package.bytes, package.len), 0);
-        hpke_pair_free(pair);
-}
-END_TEST
-
 typedef struct Passage {
         HpkePair *pair;
         WrappedKey key, back;
@@ -554,20 +359,24 @@ static void unseal(void *userdata) {
 }
 
 START_TEST(no_secret_is_left_outside_the_arena) {
-        Passage passage = { .pair = pair_new(), .key = key_large() };
-        Outside *outside = outside_new();
+        HpkePair *pair = pair_new();
 
-        outside_add(outside, passage.key.secrets, sizeof(*passage.key.secrets));
-        outside_expect_none(outside);
-        outside_act(seal, &passage);
-        outside_expect_none(outside);
-        outside_act(unseal, &passage);
-        outside_expect_none(outside);
-        check_same(&passage.key, &passage.back);
-        key_done(&passage.key);
-        key_done(&passage.back);
-        hpke_pair_free(passage.pair);
-        outside_free(outside);
+        for (ScheduleKdf kdf = SCHEDULE_PBKDF2; kdf <= SCHEDULE_DAVE; kdf++) {
+                Passage passage = { .pair = pair, .key = key_of_kind(kdf) };
+                Outside *outside = outside_new();
+
+                outside_add(outside, passage.key.secrets, sizeof(*passage.key.secrets));
+                outside_expect_none(outside);
+                outside_act(seal, &passage);
+                outside_expect_none(outside);
+                outside_act(unseal, &passage);
+                outside_expect_none(outside);
+                check_same(&passage.key, &passage.back);
+                key_done(&passage.key);
+                key_done(&passage.back);
+                outside_free(outside);
+        }
+        hpke_pair_free(pair);
 }
 END_TEST
 
@@ -600,9 +409,8 @@ START_TEST(a_full_arena_is_an_error) {
 END_TEST
 
 RUN_TESTS("wrap", a_small_key_comes_back, every_field_at_its_largest_comes_back, each_salt_stays_in_its_place,
-          keys_that_count_travel_too, every_other_layout_of_keys_that_count_is_forged, two_packages_of_one_key_differ,
-          every_byte_flipped_is_forged, every_other_length_is_forged, it_opens_in_its_context_only,
+          keys_that_count_travel_too, an_epoch_travels_without_a_kid, two_packages_of_one_key_differ,
+          every_bit_flipped_is_forged, every_other_length_is_forged, it_opens_in_its_context_only,
           identities_have_any_bytes_up_to_their_limit, what_cannot_be_opened_is_not_sealed,
-          a_point_of_small_order_is_no_recipient_and_no_sender, the_layout_is_the_documented_one,
-          plain_text_out_of_bounds_is_forged, plain_text_of_another_length_is_forged, plain_text_at_its_bounds_opens,
-          no_secret_is_left_outside_the_arena, a_full_arena_is_an_error)
+          a_point_of_small_order_is_no_recipient_and_no_sender, no_secret_is_left_outside_the_arena,
+          a_full_arena_is_an_error)
