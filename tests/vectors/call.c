@@ -4,7 +4,9 @@
 
 #include "tests/hooks/pins.h"
 
+#include <assert.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +15,9 @@
 
 /* Longer than any case takes, so that a loaded machine does not turn a late frame into a lost one. */
 #define GRACE_OPTION "grace-usec=60000000"
+/* Room behind an output in which nothing may be written. */
+#define CANARY 0xa5
+#define ROOM   4096u
 
 static bool import_key(Call *call, const CallKey *key) {
         const json_t *input = json_object_get(key->kdf, "input");
@@ -100,6 +105,46 @@ struct framekey_frame call_frame(const json_t *entry, uint32_t stream) {
         };
 }
 
+Output output_new(size_t input_len) {
+        Output out = { .capacity = input_len + ROOM, .result = { .size = sizeof(out.result) } };
+
+        out.data = malloc(out.capacity);
+        memset(out.data, CANARY, out.capacity);
+        return out;
+}
+
+bool output_untouched(const Output *out) {
+        for (size_t i = 0; i < out->capacity; i++)
+                if (out->data[i] != CANARY)
+                        return false;
+        return out->len == 0;
+}
+
+bool output_is(const Output *out, const Bytes *expected) {
+        return out->verdict == FRAMEKEY_OK && bytes_equal(expected, out->data, out->len);
+}
+
+void output_free(Output *out) {
+        free(out->data);
+        *out = (Output){ 0 };
+}
+
+Output call_encrypt(Call *call, const struct framekey_frame *frame, const Bytes *plain) {
+        Output out = output_new(plain->len);
+
+        out.verdict = framekey_encrypt(call->channel, frame, plain->data, plain->len, out.data, out.capacity, &out.len,
+                                       &out.result, CALL_DEADLINE_USEC);
+        return out;
+}
+
+Output call_decrypt(Call *call, const struct framekey_frame *frame, const Bytes *sealed) {
+        Output out = output_new(sealed->len);
+
+        out.verdict = framekey_decrypt(call->channel, frame, sealed->data, sealed->len, out.data, out.capacity,
+                                       &out.len, &out.result, CALL_DEADLINE_USEC);
+        return out;
+}
+
 /* The file that the daemon maps too. */
 static Pins *pins(void) {
         static Pins *mapped;
@@ -144,23 +189,56 @@ void call_advance_clock(uint64_t usec) {
         atomic_fetch_add(&pins()->clock_offset_usec, usec);
 }
 
-bool call_open_counted(Call *call, framekey_client *client, const CountedKey *key, enum framekey_direction direction) {
+void options_add(Options *options, const char *format, ...) {
+        char *text = options->text[options->n];
+        va_list arguments;
+        int n;
+
+        assert(options->n < OPTIONS_MAX);
+        options->n++;
+        va_start(arguments, format);
+        n = vsnprintf(text, sizeof(options->text[0]), format, arguments);
+        va_end(arguments);
+        assert(n > 0 && (size_t)n < sizeof(options->text[0]));
+}
+
+/* The same as an array that ends with NULL. */
+typedef struct OptionList {
+        const char *items[OPTIONS_MAX + 1];
+} OptionList;
+
+static OptionList options_list(const Options *options) {
+        OptionList list = { 0 };
+
+        for (size_t i = 0; i < options->n; i++)
+                list.items[i] = options->text[i];
+        return list;
+}
+
+bool call_open_counted(Call *call, framekey_client *client, const CountedKey *key, enum framekey_direction direction,
+                       const json_t *entry, const char *what) {
+        const OptionList session = options_list(&key->session), member = options_list(&key->member);
+        const OptionList import = options_list(&key->key);
         enum framekey_role role = direction == FRAMEKEY_ENCRYPT ? FRAMEKEY_LOCAL : FRAMEKEY_REMOTE;
 
         *call = (Call){ .client = client };
-        return framekey_session_open(client, key->profile, "vectors", key->session_options, &call->session) >= 0 &&
-               framekey_session_add_participant(call->session, "it", role, key->member_options) >= 0 &&
-               framekey_session_import_key(call->session, key->shared ? NULL : "it", key->index, key->secret->data,
-                                           key->secret->len, key->key_options) >= 0 &&
-               framekey_session_open_channel(call->session, NULL, &call->channel, &call->channel_path) >= 0;
+        if (framekey_session_open(client, key->profile, "vectors", session.items, &call->session) >= 0 &&
+            framekey_session_add_participant(call->session, CALL_MEMBER, role, member.items) >= 0 &&
+            framekey_session_import_key(call->session, key->shared ? NULL : CALL_MEMBER, key->index, key->secret.data,
+                                        key->secret.len, import.items) >= 0 &&
+            framekey_session_open_channel(call->session, NULL, &call->channel, &call->channel_path) >= 0)
+                return true;
+        case_failed(entry, what, "no session: %s", framekey_client_error(client));
+        call_close(call);
+        return false;
 }
 
-int64_t call_counted_stream(Call *call, enum framekey_direction direction, enum framekey_media media,
-                            enum framekey_codec codec) {
+uint32_t call_counted_stream(Call *call, enum framekey_direction direction, enum framekey_media media,
+                             enum framekey_codec codec) {
         uint32_t stream;
 
-        if (framekey_session_add_stream(call->session, call->channel_path, "it", direction, media, codec, NULL,
+        if (framekey_session_add_stream(call->session, call->channel_path, CALL_MEMBER, direction, media, codec, NULL,
                                         &stream) < 0)
-                return -1;
+                return UINT32_MAX;
         return stream;
 }

@@ -37,6 +37,46 @@ void case_failed(const json_t *entry, const char *what, const char *format, ...)
         (void)putchar('\n');
 }
 
+void case_note(const json_t *entry, const char *what, const char *reason) {
+        (void)printf("note %s %s: %s\n", case_id(entry), what, reason);
+}
+
+static void run_array(json_t *array, const CaseArray *how) {
+        json_t *entry;
+        size_t i;
+
+        json_array_foreach(array, i, entry) {
+                unsigned ended = n_passed + n_failed;
+                const char *name = field_text(entry, "name");
+
+                (void)json_object_set_new(entry, "id",
+                                          json_sprintf("%s[%zu]%s%s", how->name, i, *name ? " " : "", name));
+                if (how->run)
+                        how->run(entry, how->name);
+                else
+                        case_failed(entry, how->name, "there is no code that runs this case");
+                if (n_passed + n_failed != ended + 1)
+                        case_failed(entry, how->name, "the case has ended %u times", n_passed + n_failed - ended);
+        }
+}
+
+void cases_run(json_t *object, const CaseArray *arrays, size_t n_arrays) {
+        const char *name;
+        json_t *array;
+
+        for (size_t i = 0; i < n_arrays; i++)
+                if (json_array_size(json_object_get(object, arrays[i].name)) == 0)
+                        case_failed(object, arrays[i].name, "no such cases");
+        json_object_foreach(object, name, array) {
+                CaseArray how = { .name = name };
+
+                for (size_t i = 0; i < n_arrays; i++)
+                        if (strcmp(arrays[i].name, name) == 0)
+                                how = arrays[i];
+                run_array(array, &how);
+        }
+}
+
 /* Long ones from the first difference on. */
 static void print_bytes(const char *label, const uint8_t *bytes, size_t len, size_t from) {
         (void)printf(", %s %zu bytes%s", label, len, len > 0 ? " " : "");
@@ -93,6 +133,10 @@ void bytes_free(Bytes *bytes) {
         *bytes = (Bytes){ 0 };
 }
 
+bool bytes_equal(const Bytes *expected, const uint8_t *got, size_t len) {
+        return expected->len == len && (len == 0 || memcmp(expected->data, got, len) == 0);
+}
+
 const char *field_text(const json_t *object, const char *name) {
         const char *value = json_string_value(json_object_get(object, name));
 
@@ -103,6 +147,18 @@ uint32_t field_number(const json_t *object, const char *name, uint32_t fallback)
         const json_t *value = json_object_get(object, name);
 
         return json_is_integer(value) ? (uint32_t)json_integer_value(value) : fallback;
+}
+
+uint64_t field_u64(const json_t *object, const char *name) {
+        const char *text = field_text(object, name);
+        char *end;
+        uint64_t value = strtoull(text, &end, 16);
+
+        if (strlen(text) != 16 || *end) {
+                (void)fprintf(stderr, "run-vectors: %s is not a number of 64 bits\n", name);
+                exit(2);
+        }
+        return value;
 }
 
 bool field_is(const json_t *object, const char *name, const char *value) {

@@ -3,17 +3,12 @@
  * case must show. */
 #include "tests/vectors/vectors.h"
 
-#include <errno.h>
 #include <gcrypt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#define DEADLINE_USEC (30u * 1000000u)
-/* Room behind an output in which nothing may be written. */
-#define CANARY 0xa5
-#define ROOM   4096u
 /* Steps ahead are derived in the background; a frame may be offered until they are there. */
 #define FOLLOW_TRIES 100
 
@@ -21,64 +16,21 @@ static framekey_client *client;
 static const json_t *file;
 static const char *format;
 
-static bool same(const Bytes *expected, const uint8_t *got, size_t len) {
-        return expected->len == len && (len == 0 || memcmp(expected->data, got, len) == 0);
-}
-
-/* An output buffer that shows whether anything was written to it. */
-typedef struct Output {
-        uint8_t *data;
-        size_t capacity;
-        size_t len;
-        int verdict;
-        struct framekey_result result;
-} Output;
-
-static Output output_new(size_t input_len) {
-        Output out = { .capacity = input_len + ROOM, .result = { .size = sizeof(out.result) } };
-
-        out.data = malloc(out.capacity);
-        memset(out.data, CANARY, out.capacity);
-        return out;
-}
-
-static bool output_untouched(const Output *out) {
-        for (size_t i = 0; i < out->capacity; i++)
-                if (out->data[i] != CANARY)
-                        return false;
-        return out->len == 0;
-}
-
 static Output encrypt(Call *call, const json_t *entry, const Bytes *plain) {
-        Output out = output_new(plain->len);
         int64_t stream = call_stream(call, entry, FRAMEKEY_ENCRYPT);
         struct framekey_frame frame = call_frame(entry, (uint32_t)stream);
 
-        out.verdict = stream < 0 ? -EINVAL
-                                 : framekey_encrypt(call->channel, &frame, plain->data, plain->len, out.data,
-                                                    out.capacity, &out.len, &out.result, DEADLINE_USEC);
-        return out;
+        return call_encrypt(call, &frame, plain);
 }
 
 static Output decrypt_on(Call *call, const json_t *entry, uint32_t stream, const Bytes *sealed) {
         struct framekey_frame frame = call_frame(entry, stream);
-        Output out = output_new(sealed->len);
 
-        out.verdict = framekey_decrypt(call->channel, &frame, sealed->data, sealed->len, out.data, out.capacity,
-                                       &out.len, &out.result, DEADLINE_USEC);
-        return out;
+        return call_decrypt(call, &frame, sealed);
 }
 
 static Output decrypt(Call *call, const json_t *entry, const Bytes *sealed) {
-        int64_t stream = call_stream(call, entry, FRAMEKEY_DECRYPT);
-
-        if (stream < 0) {
-                Output out = output_new(0);
-
-                out.verdict = -EINVAL;
-                return out;
-        }
-        return decrypt_on(call, entry, (uint32_t)stream, sealed);
+        return decrypt_on(call, entry, (uint32_t)call_stream(call, entry, FRAMEKEY_DECRYPT), sealed);
 }
 
 static CallKey key_of(const json_t *reference, const json_t *index_holder) {
@@ -131,7 +83,7 @@ static const char *check_kdf_key(Call *call, const json_t *attributes, const Byt
         own_end[13] = KDF_INDEX;
         gcm_seal(aes, own_end, own_frame, 1, kdf_text + 1, plain.len - 1, own_frame + 1);
         back = decrypt(call, attributes, &own);
-        good = back.verdict == 0 && same(&plain, back.data, back.len);
+        good = back.verdict == 0 && bytes_equal(&plain, back.data, back.len);
         free(back.data);
         return good ? NULL : "the daemon does not open what the vector's key sealed";
 }
@@ -208,12 +160,12 @@ static void check_frame(Call *call, const json_t *entry, const Bytes *plain, con
                         case_passed(entry, "frame");
                 else
                         case_failed(entry, "frame", "an empty frame got %s", framekey_verdict_name(sealed.verdict));
-        } else if (sealed.verdict != 0 || !same(expected, sealed.data, sealed.len))
+        } else if (sealed.verdict != 0 || !bytes_equal(expected, sealed.data, sealed.len))
                 case_differs(entry, "frame, encrypted", expected, sealed.verdict, sealed.data, sealed.len);
         else {
                 sealed_bytes = (Bytes){ .data = sealed.data, .len = sealed.len };
                 back = decrypt(call, entry, &sealed_bytes);
-                if (back.verdict != 0 || !same(&decrypted, back.data, back.len))
+                if (back.verdict != 0 || !bytes_equal(&decrypted, back.data, back.len))
                         case_differs(entry, "frame, decrypted again", &decrypted, back.verdict, back.data, back.len);
                 else
                         case_passed(entry, "frame");
@@ -264,12 +216,12 @@ static void check_decrypt(const json_t *entry, const Bytes *input, const Output 
         bool good;
 
         if (field_is(entry, "reference_result", "decrypted"))
-                good = (out->verdict == 0 && same(&expected, out->data, out->len)) ||
+                good = (out->verdict == 0 && bytes_equal(&expected, out->data, out->len)) ||
                        (refused && field_is(entry, "case", "valid frame with a 16-byte IV"));
         else if (input->len == 0)
                 good = out->verdict == FRAMEKEY_VERDICT_EMPTY && out->len == 0;
         else if (field_is(entry, "reference_result", "passed_stripped"))
-                good = out->verdict == FRAMEKEY_VERDICT_SERVER_INJECTED && same(&expected, out->data, out->len);
+                good = out->verdict == FRAMEKEY_VERDICT_SERVER_INJECTED && bytes_equal(&expected, out->data, out->len);
         else /* dropped; or handed on undecrypted, which is a policy that we do not share */
                 good = out->verdict > 0 && refused;
 
@@ -338,7 +290,7 @@ static bool check_session_frame(Call *call, const json_t *entry, uint32_t stream
                 free(out.data);
                 out = decrypt_on(call, entry, stream, &sealed);
         }
-        good = authentic ? out.verdict == 0 && same(&plain, out.data, out.len)
+        good = authentic ? out.verdict == 0 && bytes_equal(&plain, out.data, out.len)
                          : out.verdict > 0 && !framekey_verdict_delivers(out.verdict) && output_untouched(&out);
         if (!good)
                 (void)snprintf(reason, reason_size, "sender step %d%s: %s",
@@ -389,13 +341,13 @@ static void check_packet(Call *call, const json_t *entry) {
 
         call_pin_iv(&iv);
         sealed.verdict = framekey_packet_encrypt(call->channel, (uint32_t)seal, plain.data, plain.len, sealed.data,
-                                                 sealed.capacity, &sealed.len, got_iv, &got_index, DEADLINE_USEC);
+                                                 sealed.capacity, &sealed.len, got_iv, &got_index, CALL_DEADLINE_USEC);
         back.verdict = framekey_packet_decrypt(call->channel, (uint32_t)open, expected.data, expected.len, iv.data,
-                                               iv.len, index, back.data, back.capacity, &back.len, DEADLINE_USEC);
-        if (sealed.verdict != 0 || !same(&expected, sealed.data, sealed.len) || got_index != index ||
+                                               iv.len, index, back.data, back.capacity, &back.len, CALL_DEADLINE_USEC);
+        if (sealed.verdict != 0 || !bytes_equal(&expected, sealed.data, sealed.len) || got_index != index ||
             memcmp(got_iv, iv.data, iv.len) != 0)
                 case_differs(entry, "packet, encrypted", &expected, sealed.verdict, sealed.data, sealed.len);
-        else if (back.verdict != 0 || !same(&plain, back.data, back.len))
+        else if (back.verdict != 0 || !bytes_equal(&plain, back.data, back.len))
                 case_differs(entry, "packet, decrypted", &plain, back.verdict, back.data, back.len);
         else
                 case_passed(entry, "packet");
@@ -434,7 +386,7 @@ static void check_packet_refusal(Call *call, const json_t *entry) {
 
         out.verdict = framekey_packet_decrypt(call->channel, (uint32_t)stream, sealed.data, sealed.len, iv.data, iv.len,
                                               field_number(entry, "key_index", 0), out.data, out.capacity, &out.len,
-                                              DEADLINE_USEC);
+                                              CALL_DEADLINE_USEC);
         if ((out.verdict != 0 && !framekey_verdict_delivers(out.verdict) && output_untouched(&out)) ||
             (out.verdict == 0 && opens_ahead(entry, &sealed, &iv, out.data, out.len)))
                 case_passed(entry, "packet");
