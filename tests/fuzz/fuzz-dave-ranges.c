@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Fuzz target: clear ranges of arbitrary frames under DAVE. The first byte chooses the codec, the rest is
- * the frame. Beside memory errors it looks for ranges out of order, for a frame that is written
- * otherwise in place, for one that changes again when it is written again, and for NAL units that get lost.
+ * Fuzz target: clear ranges of arbitrary frames under DAVE. The first byte chooses the codec and how often
+ * the rest makes up the frame: ranges have to be many and far out before a trailer is full. Beside memory errors it
+ * looks for ranges out of order, for a frame that is written otherwise in place, for one that changes again when it is
+ * written again, and for NAL units that get lost.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -62,17 +63,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         static const enum framekey_codec codecs[] = { FRAMEKEY_CODEC_H264, FRAMEKEY_CODEC_H265, FRAMEKEY_CODEC_AV1,
                                                       FRAMEKEY_CODEC_VP8, FRAMEKEY_CODEC_OPUS };
         enum framekey_codec codec;
+        const size_t n_codecs = sizeof(codecs) / sizeof(*codecs);
         uint8_t *frame, *apart, *in_place;
         DaveRanges plan;
         size_t len, n;
 
         if (size < 1)
                 return 0;
-        codec = codecs[data[0] % (sizeof(codecs) / sizeof(*codecs))];
-        len = size - 1;
+        codec = codecs[data[0] % n_codecs];
+        n = 1 + data[0] / n_codecs % 16;
+        len = n * (size - 1);
         /* Of their exact lengths, so that the address sanitizer sees every step outside. */
         frame = malloc(len ? len : 1);
-        memcpy(frame, data + 1, len);
+        for (size_t i = 0; i < n; i++)
+                memcpy(frame + i * (size - 1), data + 1, size - 1);
         dave_ranges_plan(codec, frame, len, &plan);
         check_plan(&plan, len);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Fuzz target: trailers of hostile DAVE frames. Ranges and the pieces between them are the frame, start
- * codes are found where a plain search finds them, and what is read can be written and read again.
+ * Fuzz target: trailers of hostile DAVE frames, and ranges of hostile clients. Ranges and the pieces
+ * between them are the frame, start codes are found where a plain search finds them, and what is read
+ * can be written and read again.
  */
 #include "format/dave.h"
 
@@ -61,6 +62,40 @@ static void check_again(const DaveFrame *frame, const uint8_t *bytes) {
         free(written);
 }
 
+/* The first six bytes are the frame's length and the nonce, then come ranges as they lie in a request. What passes
+ * makes a trailer that is read the same. */
+static void check_client(const uint8_t *data, size_t size) {
+        DaveRange clear[DAVE_RANGES_MAX + 8];
+        uint32_t nonce;
+        uint16_t len;
+        uint8_t *written;
+        DaveFrame again;
+        size_t n, end = 0;
+
+        if (size < sizeof(len) + sizeof(nonce))
+                return;
+        memcpy(&len, data, sizeof(len));
+        memcpy(&nonce, data + sizeof(len), sizeof(nonce));
+        data += sizeof(len) + sizeof(nonce);
+        size -= sizeof(len) + sizeof(nonce);
+        n = MIN_OF(size / sizeof(*clear), ELEMENTS(clear));
+        memcpy(clear, data, n * sizeof(*clear));
+        if (dave_check_ranges(clear, n, len) != 0)
+                return;
+
+        must(n <= DAVE_RANGES_MAX);
+        for (size_t i = 0; i < n; i++) {
+                must(clear[i].offset >= end && clear[i].offset <= len && clear[i].size <= len - clear[i].offset);
+                end = clear[i].offset + clear[i].size;
+        }
+        written = calloc(1, (size_t)len + DAVE_TRAILER_MAX);
+        size = len + DAVE_TAG_LEN + dave_finish(written + len + DAVE_TAG_LEN, nonce, clear, n);
+        must(size <= (size_t)len + DAVE_TRAILER_MAX && dave_parse(written, size, &again) == 0);
+        must(again.len == len && again.nonce == nonce && again.n_clear == n);
+        must(memcmp(again.clear, clear, n * sizeof(*clear)) == 0);
+        free(written);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         /* Of its exact length, so that the address sanitizer sees every step outside. */
         uint8_t *bytes = malloc(size ? size : 1), *is_clear;
@@ -80,7 +115,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 must((uint32_t)dave_count(frame.nonce, size) == frame.nonce);
                 free(is_clear);
         }
-        (void)dave_is_silence(bytes, size);
+        must(dave_is_silence(bytes, size) == (size == 3 && memcmp(bytes, "\xf8\xff\xfe", 3) == 0));
+        check_client(bytes, size);
         free(bytes);
         return 0;
 }

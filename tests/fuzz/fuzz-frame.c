@@ -20,7 +20,8 @@ static void check_trailer(const uint8_t *frame, size_t len, size_t clear_len) {
 
         if (trailer_parse(frame, len, clear_len, &shape) != 0)
                 return;
-        must(shape.text_offset == clear_len && shape.tag_offset == shape.text_offset + shape.text_len);
+        must(shape.text_offset == clear_len && shape.tag_offset <= len && shape.text_offset <= shape.tag_offset);
+        must(shape.text_len == shape.tag_offset - shape.text_offset);
         must(shape.iv_offset == shape.tag_offset + TRAILER_TAG_LEN);
         must(shape.iv_offset + sizeof(end) == len);
         trailer_finish(end, frame + shape.iv_offset, shape.key_index);

@@ -51,9 +51,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 must(memcmp(written, frame, header.len) == 0);
                 check_kid(header.kid, (SFrameMlsLayout){ data[1], data[2] }, 3 + data[1] % 30);
         }
-        if (sframe_parse(frame, len, tag_len, &parsed) == 0)
-                must(parsed.header.len + parsed.text_len == parsed.tag_offset && parsed.tag_offset + tag_len == len);
-        else
+        if (sframe_parse(frame, len, tag_len, &parsed) == 0) {
+                must(parsed.header.len <= parsed.tag_offset && parsed.tag_offset <= len);
+                must(parsed.tag_offset - parsed.header.len == parsed.text_len && len - parsed.tag_offset == tag_len);
+        } else
                 must(r != 0 || len - header.len < tag_len);
         free(frame);
         return 0;

@@ -54,7 +54,7 @@ static void check_again(const WrappedKey *key) {
 static void try_plain(const uint8_t *plain, size_t len) {
         uint8_t written[WRAP_MAX], package[WRAP_MAX] = MAGIC;
         size_t next_len, in_use = arena_in_use(arena_installed());
-        const uint8_t *next;
+        const uint8_t *next, *secrets;
         HpkeMessage message;
         WrappedKey key;
         Info info;
@@ -70,6 +70,10 @@ static void try_plain(const uint8_t *plain, size_t len) {
         must(hpke_seal(hpke_pair_public(pair), NULL, &message, package + MAGIC_LEN,
                        package + MAGIC_LEN + HPKE_KEY_LEN) == 0);
         must(wrap_open(pair, &context, package, OUTER_LEN + len, &key) == 0);
+        secrets = plain + public_len(&key.schedule);
+        must(memcmp(key.secrets->bytes, secrets, header_key_len(&key.schedule)) == 0);
+        if (key.schedule.kdf == SCHEDULE_SFRAME)
+                must(memcmp(key.secrets->sframe.salt, secrets + schedule_key_len(&key.schedule), SUITE_NONCE_LEN) == 0);
         next = schedule_next(&key.schedule, key.secrets, &next_len);
         must(memcmp(next, plain + len - next_len, next_len) == 0);
         check_again(&key);

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Fuzz targets for clang's libFuzzer, built apart from everything else: one program of its own sources each.
-# `make fuzz` runs each for FUZZ_SECONDS over a copy of its seed corpus; a finding stops it and stays in fuzz-work/.
+# `make fuzz` runs each for FUZZ_SECONDS over a copy of its seed corpus, `make -j2 fuzz` two at once, `make fuzz-NAME`
+# one. A finding stops it, unless make has -k, and stays in fuzz-work/.
 FUZZ_SECONDS = 180
 FUZZ_CLANG = clang
 FUZZ_CFLAGS = -std=gnu17 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
+RUN_FUZZ = FUZZ_SECONDS='$(FUZZ_SECONDS)' FUZZ_CLANG='$(FUZZ_CLANG)' FUZZ_CFLAGS='$(FUZZ_CFLAGS)' srcdir='$(srcdir)' \
+	$(srcdir)/tests/fuzz/run-fuzz
 
 fuzz_codec_sources = tests/fuzz/fuzz-codec.c libclient/payload.c \
 	libclient/codec/clear.c libclient/codec/dave-ranges.c libclient/codec/escape.c libclient/codec/nalu.c
@@ -39,23 +42,22 @@ EXTRA_DIST += \
 	tests/fuzz/fuzz-wrap.c \
 	tests/fuzz/run-fuzz
 
-.PHONY: fuzz
-fuzz:
-	FUZZ_SECONDS='$(FUZZ_SECONDS)' FUZZ_CLANG='$(FUZZ_CLANG)' FUZZ_CFLAGS='$(FUZZ_CFLAGS)' srcdir='$(srcdir)' \
-		$(srcdir)/tests/fuzz/run-fuzz codec $(fuzz_codec_sources)
-	FUZZ_SECONDS='$(FUZZ_SECONDS)' FUZZ_CLANG='$(FUZZ_CLANG)' FUZZ_CFLAGS='$(FUZZ_CFLAGS)' srcdir='$(srcdir)' \
-		$(srcdir)/tests/fuzz/run-fuzz trailer $(fuzz_trailer_sources)
-	FUZZ_SECONDS='$(FUZZ_SECONDS)' FUZZ_CLANG='$(FUZZ_CLANG)' FUZZ_CFLAGS='$(FUZZ_CFLAGS)' srcdir='$(srcdir)' \
-		$(srcdir)/tests/fuzz/run-fuzz frame $(fuzz_frame_sources)
-	FUZZ_SECONDS='$(FUZZ_SECONDS)' FUZZ_CLANG='$(FUZZ_CLANG)' FUZZ_CFLAGS='$(FUZZ_CFLAGS)' srcdir='$(srcdir)' \
-		$(srcdir)/tests/fuzz/run-fuzz sframe $(fuzz_sframe_sources)
-	FUZZ_SECONDS='$(FUZZ_SECONDS)' FUZZ_CLANG='$(FUZZ_CLANG)' FUZZ_CFLAGS='$(FUZZ_CFLAGS)' srcdir='$(srcdir)' \
-		$(srcdir)/tests/fuzz/run-fuzz dave $(fuzz_dave_sources)
-	FUZZ_SECONDS='$(FUZZ_SECONDS)' FUZZ_CLANG='$(FUZZ_CLANG)' FUZZ_CFLAGS='$(FUZZ_CFLAGS)' srcdir='$(srcdir)' \
-		$(srcdir)/tests/fuzz/run-fuzz dave-ranges $(fuzz_dave_ranges_sources)
-	FUZZ_SECONDS='$(FUZZ_SECONDS)' FUZZ_CLANG='$(FUZZ_CLANG)' FUZZ_CFLAGS='$(FUZZ_CFLAGS)' srcdir='$(srcdir)' \
-		FUZZ_LIBS='$(LIBGCRYPT_LIBS) -lpthread' \
-		$(srcdir)/tests/fuzz/run-fuzz wrap $(fuzz_wrap_sources)
-	FUZZ_SECONDS='$(FUZZ_SECONDS)' FUZZ_CLANG='$(FUZZ_CLANG)' FUZZ_CFLAGS='$(FUZZ_CFLAGS)' srcdir='$(srcdir)' \
-		FUZZ_LIBS='$(LIBSYSTEMD_LIBS) $(INIH_LIBS)' \
-		$(srcdir)/tests/fuzz/run-fuzz config $(fuzz_config_sources)
+fuzz_targets = fuzz-codec fuzz-config fuzz-dave fuzz-dave-ranges fuzz-frame fuzz-sframe fuzz-trailer fuzz-wrap
+.PHONY: fuzz $(fuzz_targets)
+fuzz: $(fuzz_targets)
+fuzz-codec:
+	$(RUN_FUZZ) codec $(fuzz_codec_sources)
+fuzz-config:
+	FUZZ_LIBS='$(LIBSYSTEMD_LIBS) $(INIH_LIBS)' $(RUN_FUZZ) config $(fuzz_config_sources)
+fuzz-dave:
+	$(RUN_FUZZ) dave $(fuzz_dave_sources)
+fuzz-dave-ranges:
+	$(RUN_FUZZ) dave-ranges $(fuzz_dave_ranges_sources)
+fuzz-frame:
+	$(RUN_FUZZ) frame $(fuzz_frame_sources)
+fuzz-sframe:
+	$(RUN_FUZZ) sframe $(fuzz_sframe_sources)
+fuzz-trailer:
+	$(RUN_FUZZ) trailer $(fuzz_trailer_sources)
+fuzz-wrap:
+	FUZZ_LIBS='$(LIBGCRYPT_LIBS) -lpthread' $(RUN_FUZZ) wrap $(fuzz_wrap_sources)
