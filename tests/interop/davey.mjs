@@ -361,15 +361,23 @@ await check('neither accepts frames that were never encrypted, of another user, 
         }
 });
 
-await check('silence: framekeyd encrypts it, and does not take it from davey, who does not', async () => {
+await check('silence: framekeyd encrypts it, and takes it from davey, who does not, only by permission', async () => {
         const { alice, bob } = await makeCall();
         const sender = await sends(bob);
         const { payload: sealed } = await sender.encrypt(silence);
         equal(sealed.length, silence.payload.length + 12, 'length of the frame');
         await open(alice.from(bob.id), silence, sealed, silence.payload);
-        const plain = await alice.encrypt(silence);
-        equalBytes(plain.payload, silence.payload, 'davey');
-        refused(await (await receives(bob, alice)).decrypt({ ...silence, payload: plain.payload }), 'framekeyd');
+
+        const receiver = await receives(bob, alice);
+        const { payload: plain } = await alice.encrypt(silence);
+        equalBytes(plain, silence.payload, 'davey');
+        refused(await receiver.decrypt({ ...silence, payload: plain }), 'framekeyd');
+        await receiver.allowUnencrypted('silence');
+        equal((await open(receiver, silence, plain, silence.payload)).verdict, 'server-injected', 'verdict');
+        refused(await receiver.decrypt(opus[0]), 'framekeyd, other content');
+        await receiver.allowUnencrypted('nothing');
+        refused(await receiver.decrypt({ ...silence, payload: plain }), 'framekeyd, permission withdrawn');
+        await pass(alice, receiver, opus);
 });
 
 finish();

@@ -102,6 +102,11 @@ export class Framekeyctl {
                 return this.#ask({ do: 'activate', key_index: index, after_usec: afterUsec });
         }
 
+        // DAVE: 'silence', 'all' or 'nothing' comes through without a key.
+        allowUnencrypted(what) {
+                return this.#ask({ do: 'allow-unencrypted', what });
+        }
+
         async close() {
                 this.#process.stdin.end();
                 const how = await this.#exit;
