@@ -52,13 +52,30 @@ static void unseal(const RingRequest *request, uint8_t *out, RingCompletion *ret
 }
 
 static void remember(EchoServer *server, const RingRequest *request) {
-        server->last.metadata_len = request->metadata_len;
-        server->last.n_ranges = request->n_ranges;
-        server->last.flags = request->flags;
+        EchoRequest *last = &server->last;
+
+        (void)pthread_mutex_lock(&server->lock);
+        last->metadata_len = request->metadata_len;
+        last->n_ranges = request->n_ranges;
+        last->flags = request->flags;
         if (request->metadata_len > 0)
-                memcpy(server->last.metadata, request->metadata, request->metadata_len);
+                memcpy(last->metadata, request->metadata, request->metadata_len);
         if (request->n_ranges > 0)
-                memcpy(server->last.ranges, request->ranges, request->n_ranges * sizeof(*server->last.ranges));
+                memcpy(last->ranges, request->ranges, request->n_ranges * sizeof(*last->ranges));
+        (void)pthread_mutex_unlock(&server->lock);
+}
+
+const EchoRequest *echo_last(EchoServer *server) {
+        (void)pthread_mutex_lock(&server->lock);
+        server->seen = server->last;
+        (void)pthread_mutex_unlock(&server->lock);
+        return &server->seen;
+}
+
+void echo_forget(EchoServer *server) {
+        (void)pthread_mutex_lock(&server->lock);
+        server->last = (EchoRequest){ 0 };
+        (void)pthread_mutex_unlock(&server->lock);
 }
 
 static void serve(EchoServer *server, const RingRequest *request, RingCompletion *ret) {
@@ -125,6 +142,7 @@ void echo_start(EchoServer *server, uint32_t small, uint32_t video, uint32_t jum
         RingConfig config = { .n_slots = { small, video, jumbo }, .n_streams = ECHO_STREAMS };
 
         memset(server, 0, sizeof(*server));
+        ck_assert_int_eq(pthread_mutex_init(&server->lock, NULL), 0);
         (void)signal(SIGPIPE, SIG_IGN); /* as in the daemon */
         ck_assert_int_eq(ring_new(&server->ring, &config, &server->fds), 0);
         server->control_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

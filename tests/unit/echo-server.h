@@ -20,6 +20,13 @@
 #define ECHO_OVERHEAD 30u
 #define ECHO_STREAMS  16u
 
+/* What came with a frame. */
+typedef struct EchoRequest {
+        uint8_t metadata[RING_METADATA_MAX];
+        uint32_t ranges[RING_RANGES_MAX][2]; /* offset and size */
+        uint32_t metadata_len, n_ranges, flags;
+} EchoRequest;
+
 typedef struct EchoServer {
         Ring *ring;
         RingFds fds; /* the client's */
@@ -33,11 +40,9 @@ typedef struct EchoServer {
         atomic_uint notes[FRAMEKEY_VERDICT_MAX];
         atomic_uint bad_requests;
         atomic_bool broken;
-        struct {
-                uint8_t metadata[RING_METADATA_MAX];
-                uint32_t ranges[RING_RANGES_MAX][2]; /* offset and size */
-                uint32_t metadata_len, n_ranges, flags;
-        } last; /* what came with the last frame; after its completion */
+        pthread_mutex_t lock; /* of `last`: the ring orders both sides too, but not where a race detector sees it */
+        EchoRequest last;
+        EchoRequest seen; /* the test's copy */
         RingStream streams[ECHO_STREAMS];
         uint8_t *scratch;
         uint8_t *out;
@@ -49,6 +54,10 @@ void echo_start(EchoServer *server, uint32_t small, uint32_t video, uint32_t jum
 void echo_stream(EchoServer *server, uint32_t row, int direction, int format, int media, int codec);
 /* While held the server sleeps; letting go wakes it. */
 void echo_hold(EchoServer *server, bool hold);
+/* What came with the last frame, after its completion; valid until the next call. */
+const EchoRequest *echo_last(EchoServer *server);
+/* As if there had been none. */
+void echo_forget(EchoServer *server);
 /* Ends the thread, and closes the ring in this way. */
 void echo_close(EchoServer *server, RingClosed why);
 /* Ends everything. */

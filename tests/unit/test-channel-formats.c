@@ -84,11 +84,11 @@ START_TEST(dave_ranges_come_with_the_frame) {
                 ck_assert_int_eq(ways[way](&frame, slices, sizeof(slices), out, sizeof(out), &len), 0);
                 ck_assert_uint_eq(len, sizeof(rewritten) + ECHO_OVERHEAD);
                 ck_assert_mem_eq(out, rewritten, sizeof(rewritten));
-                ck_assert_uint_eq(server.last.n_ranges, 1);
-                ck_assert_uint_eq(server.last.ranges[0][0], 0);
-                ck_assert_uint_eq(server.last.ranges[0][1], SLICES_CLEAR);
-                ck_assert_uint_ne(server.last.flags & RING_REQUEST_START_CODES, 0);
-                ck_assert_uint_eq(server.last.metadata_len, 0);
+                ck_assert_uint_eq(echo_last(&server)->n_ranges, 1);
+                ck_assert_uint_eq(echo_last(&server)->ranges[0][0], 0);
+                ck_assert_uint_eq(echo_last(&server)->ranges[0][1], SLICES_CLEAR);
+                ck_assert_uint_ne(echo_last(&server)->flags & RING_REQUEST_START_CODES, 0);
+                ck_assert_uint_eq(echo_last(&server)->metadata_len, 0);
         }
         teardown();
 }
@@ -104,9 +104,9 @@ START_TEST(dave_frames_of_another_codec_have_its_ranges) {
         frame.codec = FRAMEKEY_CODEC_VP8;
         for (size_t way = 0; way < 2; way++) {
                 ck_assert_int_eq(ways[way](&frame, plain, sizeof(plain), out, sizeof(out), &len), 0);
-                ck_assert_uint_eq(server.last.n_ranges, 1);
-                ck_assert_uint_eq(server.last.ranges[0][1], 10);
-                ck_assert_uint_eq(server.last.flags & RING_REQUEST_START_CODES, 0);
+                ck_assert_uint_eq(echo_last(&server)->n_ranges, 1);
+                ck_assert_uint_eq(echo_last(&server)->ranges[0][1], 10);
+                ck_assert_uint_eq(echo_last(&server)->flags & RING_REQUEST_START_CODES, 0);
         }
         teardown();
 }
@@ -129,8 +129,8 @@ START_TEST(dave_audio_has_nothing_clear_whatever_codec_it_names) {
                         ck_assert_int_eq(ways[way](&frame, slices, sizeof(slices), out, max, &len), 0);
                         ck_assert_uint_eq(len, sizeof(slices) + ECHO_OVERHEAD);
                         ck_assert_mem_eq(out, slices, sizeof(slices));
-                        ck_assert_uint_eq(server.last.n_ranges, 0);
-                        ck_assert_uint_eq(server.last.flags & RING_REQUEST_START_CODES, 0);
+                        ck_assert_uint_eq(echo_last(&server)->n_ranges, 0);
+                        ck_assert_uint_eq(echo_last(&server)->flags & RING_REQUEST_START_CODES, 0);
                 }
         }
         teardown();
@@ -193,16 +193,16 @@ START_TEST(sframe_metadata_comes_with_the_frame_and_nothing_is_clear) {
                         ck_assert_int_eq(ways[way](&frame, slices, sizeof(slices), out, sizeof(out), &len), 0);
                         ck_assert_uint_eq(len, sizeof(slices) + ECHO_OVERHEAD);
                         ck_assert_mem_eq(out, slices, sizeof(slices));
-                        ck_assert_uint_eq(server.last.n_ranges, 0);
-                        ck_assert_uint_eq(server.last.metadata_len, metadata_len);
-                        ck_assert_mem_eq(server.last.metadata, metadata, metadata_len);
+                        ck_assert_uint_eq(echo_last(&server)->n_ranges, 0);
+                        ck_assert_uint_eq(echo_last(&server)->metadata_len, metadata_len);
+                        ck_assert_mem_eq(echo_last(&server)->metadata, metadata, metadata_len);
                 }
 
         frame.stream = SFRAME_IN;
         ck_assert_int_eq(framekey_decrypt(channel, &frame, out, len, out, sizeof(out), &len, NULL, LONG), 0);
         ck_assert_uint_eq(len, sizeof(slices));
-        ck_assert_uint_eq(server.last.metadata_len, FRAMEKEY_METADATA_MAX);
-        ck_assert_mem_eq(server.last.metadata, metadata, FRAMEKEY_METADATA_MAX);
+        ck_assert_uint_eq(echo_last(&server)->metadata_len, FRAMEKEY_METADATA_MAX);
+        ck_assert_mem_eq(echo_last(&server)->metadata, metadata, FRAMEKEY_METADATA_MAX);
         teardown();
 }
 END_TEST
@@ -220,10 +220,10 @@ START_TEST(metadata_of_other_formats_goes_to_the_daemon) {
 
                         frame.metadata = "abc";
                         frame.metadata_len = 3;
-                        server.last.metadata_len = 0;
+                        echo_forget(&server);
                         ck_assert_int_eq(ways[way](&frame, slices, sizeof(slices), out, sizeof(out), &len), 0);
-                        ck_assert_uint_eq(server.last.metadata_len, 3);
-                        ck_assert_mem_eq(server.last.metadata, "abc", 3);
+                        ck_assert_uint_eq(echo_last(&server)->metadata_len, 3);
+                        ck_assert_mem_eq(echo_last(&server)->metadata, "abc", 3);
                 }
         teardown();
 }
@@ -243,7 +243,7 @@ START_TEST(empty_frames_are_encrypted_like_any_other) {
                         len = 0;
                         ck_assert_int_eq(ways[way](&frame, NULL, 0, out, max, &len), 0);
                         ck_assert_uint_eq(len, ECHO_OVERHEAD);
-                        ck_assert_uint_eq(server.last.n_ranges, 0);
+                        ck_assert_uint_eq(echo_last(&server)->n_ranges, 0);
                 }
         teardown();
 }
@@ -261,8 +261,8 @@ START_TEST(dave_frames_are_decrypted_as_they_come) {
         ck_assert_int_eq(framekey_decrypt(channel, &frame, sealed, len, out, sizeof(out), &len, NULL, LONG), 0);
         ck_assert_uint_eq(len, sizeof(rewritten));
         ck_assert_mem_eq(out, rewritten, sizeof(rewritten));
-        ck_assert_uint_eq(server.last.n_ranges, 0);
-        ck_assert_uint_eq(server.last.flags & RING_REQUEST_START_CODES, 0);
+        ck_assert_uint_eq(echo_last(&server)->n_ranges, 0);
+        ck_assert_uint_eq(echo_last(&server)->flags & RING_REQUEST_START_CODES, 0);
         teardown();
 }
 END_TEST

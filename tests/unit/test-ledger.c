@@ -27,7 +27,7 @@
 
 static char runtime[64], state[64];
 
-static void shell(const char *format, ...) {
+static void __attribute__((format(printf, 1, 2))) shell(const char *format, ...) {
         char *command = NULL;
         va_list arguments;
 
