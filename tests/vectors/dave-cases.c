@@ -11,6 +11,8 @@
 
 /* Longer than 2^24 frames take at the highest rate that receivers reckon with. */
 #define GENERATION_USEC (UINT64_C(28) * 3600 * 1000000)
+/* The key's handle; no frame says it. */
+#define INDEX 3u
 /* Further ahead no receiver goes by one frame. */
 #define JUMP 250u
 
@@ -24,7 +26,7 @@ typedef struct Side {
 } Side;
 
 static CountedKey dave_key(const Bytes *secret) {
-        return (CountedKey){ .profile = "dave", .secret = *secret };
+        return (CountedKey){ .profile = "dave", .index = INDEX, .secret = *secret };
 }
 
 static enum framekey_media media_of(const json_t *entry) {
@@ -88,7 +90,10 @@ static bool expect(Side *receiver, const json_t *entry, const char *what, const 
 
         if (!good)
                 case_failed(entry, what, "expected %s, got %s", result, framekey_verdict_name(out.verdict));
-        else if (delivered && !output_is(&out, &output)) {
+        else if (delivered && out.result.key_index != INDEX) {
+                case_failed(entry, what, "opened by key %u", (unsigned)out.result.key_index);
+                good = false;
+        } else if (delivered && !output_is(&out, &output)) {
                 case_differs(entry, what, &output, out.verdict, out.data, out.len);
                 good = false;
         } else if (!delivered && !output_untouched(&out)) {
@@ -139,7 +144,7 @@ static bool check_sending(const json_t *entry, const char *what) {
         if (good) {
                 Output out = send_frame(&sender, &input);
 
-                good = output_is(&out, &encrypted);
+                good = output_is(&out, &encrypted) && out.result.key_index == INDEX;
                 if (!good)
                         case_differs(entry, what, &encrypted, out.verdict, out.data, out.len);
                 output_free(&out);
