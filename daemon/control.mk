@@ -13,6 +13,7 @@ libcontrol_la_SOURCES = \
 	daemon/control/fingerprint.c daemon/control/fingerprint.h \
 	daemon/control/key-options.c daemon/control/key-options.h \
 	daemon/control/log.c daemon/control/log.h \
+	daemon/control/log-control-bus.c \
 	daemon/control/manager-bus.c daemon/control/manager-bus.h \
 	daemon/control/manager-policy.c \
 	daemon/control/object-tree.c daemon/control/object-tree.h \

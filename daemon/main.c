@@ -66,7 +66,7 @@ static const char help_text[] =
         "      --threads=N         data threads, 1 to 16 (default: one a CPU, at most 4)\n"
         "      --quota=NAME=N      what each user may hold: sessions, participants, channels,\n"
         "                          region-bytes, keys, operations; may be given several times\n"
-        "      --log-level=LEVEL   err, warning, notice, info (default) or debug\n"
+        "      --log-level=LEVEL   emerg, alert, crit, err, warning, notice, info (default) or debug\n"
         "      --version           print the version\n"
         "  -h, --help              print this text\n"
         "\n"
@@ -196,7 +196,8 @@ static int parse_option(int option, const char *value, Arguments *arguments) {
         case OPTION_LOG_LEVEL:
                 arguments->log_level = log_level_from_name(value);
                 if (arguments->log_level < 0)
-                        return usage_error("--log-level=", value, "err, warning, notice, info or debug is wanted.");
+                        return usage_error("--log-level=", value,
+                                           "emerg, alert, crit, err, warning, notice, info or debug is wanted.");
                 return 0;
         default:
                 return usage_error("command line", "", "it cannot be understood.");
@@ -393,7 +394,7 @@ static int install_arena(const Arguments *arguments, const Log *log) {
         return 0;
 }
 
-static ExitStatus serve(const Arguments *arguments, const Log *log) {
+static ExitStatus serve(const Arguments *arguments, Log *log) {
         _cleanup_(daemon_free_p) Daemon *daemon = NULL;
         int r;
 

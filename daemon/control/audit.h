@@ -35,6 +35,7 @@ typedef enum AuditAction {
         AUDIT_LOCK,
         AUDIT_SET_RATCHET, /* of a session */
         AUDIT_SET_POLICY,  /* of the daemon */
+        AUDIT_SET_LOG,     /* its level or target */
         AUDIT_ACTION_MAX,
 } AuditAction;
 

@@ -211,6 +211,9 @@ static int start_bus(Daemon *daemon) {
         r = manager_bus_export(daemon);
         if (r < 0)
                 return r;
+        r = log_control_export(daemon);
+        if (r < 0)
+                return r;
         r = object_tree_export(daemon);
         if (r < 0)
                 return r;
@@ -249,7 +252,7 @@ static int start(Daemon *daemon) {
         return r;
 }
 
-int daemon_new(Daemon **ret, const DaemonConfig *config, const Log *log) {
+int daemon_new(Daemon **ret, const DaemonConfig *config, Log *log) {
         Daemon *daemon = calloc(1, sizeof(*daemon));
         int r;
 

@@ -43,7 +43,7 @@ typedef struct DaemonConfig {
 typedef struct Daemon {
         DaemonConfig config;
         Policy policy; /* the configuration's, and what administrators have set since */
-        const Log *log;
+        Log *log;
         Audit *audit;
         Quota *quota;
         sd_event *event;
@@ -63,13 +63,17 @@ typedef enum DaemonOutcome {
 } DaemonOutcome;
 
 /* Starts threads, connects, exports the objects and takes the name. Says in the log why it failed.
- * 0; DaemonOutcome; negative errno. The arena must be installed and signals blocked. */
-int daemon_new(Daemon **ret, const DaemonConfig *config, const Log *log);
+ * 0; DaemonOutcome; negative errno. The arena must be installed and signals blocked. `log` must outlive it; its level
+ * and target may be changed on the bus. */
+int daemon_new(Daemon **ret, const DaemonConfig *config, Log *log);
 /* Closes all sessions, wipes all keys, leaves the bus. Takes NULL; returns NULL. */
 Daemon *daemon_free(Daemon *daemon);
 DEFINE_CLEANUP(Daemon, daemon_free)
 /* Serves until SIGTERM or SIGINT; SIGHUP reads the configuration again. 0; DAEMON_NO_BUS; negative errno. */
 int daemon_run(Daemon *daemon);
+
+/* log-control-bus.c */
+int log_control_export(Daemon *daemon);
 
 /* manager-bus.c */
 int manager_bus_export(Daemon *daemon);

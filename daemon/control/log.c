@@ -10,12 +10,11 @@
 #define LINE_MAX_LEN 4096u
 #define FIELDS_MAX   24u
 
-static const struct {
-        const char *name;
-        int level;
-} levels[] = {
-        { "err", LOG_ERR },   { "warning", LOG_WARNING }, { "notice", LOG_NOTICE },
-        { "info", LOG_INFO }, { "debug", LOG_DEBUG },
+#define JOURNAL_SOCKET "/run/systemd/journal/socket"
+
+static const char *const levels[] = {
+        [LOG_EMERG] = "emerg",     [LOG_ALERT] = "alert",   [LOG_CRIT] = "crit", [LOG_ERR] = "err",
+        [LOG_WARNING] = "warning", [LOG_NOTICE] = "notice", [LOG_INFO] = "info", [LOG_DEBUG] = "debug",
 };
 
 static bool stderr_is_journal(void) {
@@ -35,8 +34,30 @@ static bool stderr_is_journal(void) {
         return st.st_dev == device && st.st_ino == inode;
 }
 
+static LogTarget choose_target(void) {
+        return stderr_is_journal() ? LOG_TARGET_JOURNAL : LOG_TARGET_STDERR;
+}
+
 void log_init(Log *ret, int level) {
-        *ret = (Log){ .target = stderr_is_journal() ? LOG_TARGET_JOURNAL : LOG_TARGET_STDERR, .level = level };
+        *ret = (Log){ .target = choose_target(), .level = level };
+}
+
+int log_set_target(Log *log, const char *name) {
+        if (strcmp(name, "auto") == 0)
+                log->target = choose_target();
+        else if (strcmp(name, "console") == 0)
+                log->target = LOG_TARGET_STDERR;
+        else if (strcmp(name, "journal") != 0)
+                return -EINVAL;
+        else if (access(JOURNAL_SOCKET, F_OK) < 0)
+                return -ENOENT; /* sd_journal_sendv() would lose every line in silence */
+        else
+                log->target = LOG_TARGET_JOURNAL;
+        return 0;
+}
+
+const char *log_target_name(LogTarget target) {
+        return target == LOG_TARGET_JOURNAL ? "journal" : "console";
 }
 
 void log_fields(const Log *log, int priority, const char *message, const struct iovec *fields, size_t n_fields) {
@@ -47,7 +68,7 @@ void log_fields(const Log *log, int priority, const char *message, const struct 
         if (priority > log->level)
                 return;
         if (log->target == LOG_TARGET_STDERR) {
-                (void)dprintf(STDERR_FILENO, "framekeyd: %s\n", message); /* nowhere left to complain */
+                (void)dprintf(STDERR_FILENO, LOG_IDENTIFIER ": %s\n", message); /* nowhere left to complain */
                 return;
         }
 
@@ -74,9 +95,13 @@ void log_line(const Log *log, int priority, const char *format, ...) {
 
 int log_level_from_name(const char *name) {
         for (size_t i = 0; i < ELEMENTS(levels); i++)
-                if (strcmp(levels[i].name, name) == 0)
-                        return levels[i].level;
+                if (strcmp(levels[i], name) == 0)
+                        return (int)i;
         return -EINVAL;
+}
+
+const char *log_level_name(int level) {
+        return levels[level];
 }
 
 const char *log_escape(const char *text, char out[LOG_ESCAPED_MAX]) {

@@ -13,6 +13,9 @@
 #include <sys/uio.h>
 #include <syslog.h>
 
+/* What the journal calls us. */
+#define LOG_IDENTIFIER "framekeyd"
+
 typedef enum LogTarget {
         LOG_TARGET_STDERR,
         LOG_TARGET_JOURNAL,
@@ -20,7 +23,7 @@ typedef enum LogTarget {
 
 typedef struct Log {
         LogTarget target;
-        int level; /* LOG_ERR .. LOG_DEBUG: what is more detailed than this is dropped */
+        int level; /* LOG_EMERG .. LOG_DEBUG: what is more detailed than this is dropped */
 } Log;
 
 /* Chooses the target as systemd's protocol says: JOURNAL_STREAM names the file behind standard error. */
@@ -28,8 +31,13 @@ void log_init(Log *ret, int level);
 void log_line(const Log *log, int priority, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* A message with fields of its own ("FK_SESSION=..."); standard error gets the message alone. */
 void log_fields(const Log *log, int priority, const char *message, const struct iovec *fields, size_t n_fields);
-/* "err".."debug", or -EINVAL. */
+/* "emerg".."debug", or -EINVAL; and back. */
 int log_level_from_name(const char *name);
+const char *log_level_name(int level);
+/* "journal", "console" (standard error), or "auto" for what log_init() chooses. 0; -ENOENT no journal runs here;
+ * -EINVAL. */
+int log_set_target(Log *log, const char *name);
+const char *log_target_name(LogTarget target);
 
 /* Longest text that log_escape() gives, with its end. */
 #define LOG_ESCAPED_MAX 1100u

@@ -10,6 +10,7 @@ bus_scripts = \
 	tests/bus/introspection.sh \
 	tests/bus/keys.sh \
 	tests/bus/life.sh \
+	tests/bus/log-control.sh \
 	tests/bus/policy.sh \
 	tests/bus/quotas.sh \
 	tests/bus/sessions.sh \

@@ -156,6 +156,17 @@ configuration() {
         claim "without that file it starts" systemctl start framekeyd.service
 }
 
+log_level() {
+        claim "its log level can be set" systemctl service-log-level framekeyd.service debug
+        claim "and read" equal "$(systemctl service-log-level framekeyd.service)" debug
+        claim "its log target too" equal "$(systemctl service-log-target framekeyd.service)" journal
+        claim "the journal tells who did it" equal "$(journalctl -b -o cat --output-fields=FK_SETTING \
+                FK_ACTION=set-log FK_SENDER_UID=0)" "LogLevel=debug"
+        claim "a user cannot" bash -c '! runuser -u ct-bob -- busctl set-property org.framekey1 \
+                /org/freedesktop/LogControl1 org.freedesktop.LogControl1 LogLevel s emerg 2>/dev/null'
+        systemctl service-log-level framekeyd.service info
+}
+
 service_ends() {
         claim "it was never restarted" equal "$(systemctl show -P NRestarts framekeyd.service)" 0
         claim "the journal tells who imported a key" equal "$(journalctl -b -o cat --output-fields=FK_SENDER_UID \
@@ -175,6 +186,7 @@ service_runs
 round_trip
 other_users_see_nothing
 configuration
+log_level
 service_ends
 if [ $failed -ne 0 ]; then
         journalctl -b -u framekeyd.service -u dbus.service --no-pager | tail -n 60 >&2
