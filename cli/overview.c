@@ -128,6 +128,7 @@ static const Column status_columns[] = {
         { .key = "DefaultRatchetIntervalUSec", .heading = "Ratchet every", .text = text_limit },
         { .key = "MinimumRatchetIntervalUSec", .heading = "at most every", .text = text_limit },
         { .key = "MaximumKeyAgeUSec", .heading = "Largest key age", .text = text_limit },
+        { .key = "AllowImport", .heading = "Import allowed" },
         { .key = "AllowExport", .heading = "Export allowed" },
 };
 

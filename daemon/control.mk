@@ -24,6 +24,7 @@ libcontrol_la_SOURCES = \
 	daemon/control/participant-object.c daemon/control/participant-object.h \
 	daemon/control/policy.c daemon/control/policy.h \
 	daemon/control/quota.c daemon/control/quota.h \
+	daemon/control/reload.c daemon/control/reload.h \
 	daemon/control/request.c daemon/control/request.h \
 	daemon/control/secret-fd.c daemon/control/secret-fd.h \
 	daemon/control/session-bus.c daemon/control/session-bus.h \

@@ -35,6 +35,7 @@ typedef enum ExitStatus {
         EXIT_MEMORY = 4,
         EXIT_SELFTEST = 5,
         EXIT_CONFIG = 6,
+        EXIT_UNPROTECTED = 7,
 } ExitStatus;
 
 typedef struct Arguments {
@@ -88,6 +89,7 @@ static const char help_text[] =
         "  4  there is not enough memory for secrets; raise RLIMIT_MEMLOCK\n"
         "  5  the self test failed: do not use this build\n"
         "  6  the configuration is wrong; the log says where\n"
+        "  7  the configuration asks for secret memory, and there is none\n"
         "\n"
         "See framekeyd(8), framekeyd.conf(5), framekeyctl(1) and org.framekey1(5).\n";
 
@@ -273,14 +275,15 @@ static int choose_directories(DaemonConfig *config, const Log *log, char **ret_d
 
 static int print_config(const DaemonConfig *config, const Log *log) {
         ConfigFiles files = { 0 };
+        ConfigFault fault;
         Policy policy;
         int r;
 
-        r = config_files_find(&files, &config->source, log);
+        r = config_files_find(&files, &config->source, log, &fault);
         if (r == 0)
-                r = config_files_read(&files, log, &policy);
+                r = config_files_read(&files, log, &policy, &fault);
         for (size_t i = 0; r == 0 && i < files.n; i++)
-                (void)printf("# %s\n", files.paths[i]);
+                (void)printf("# read: %s\n", files.paths[i]);
         config_files_clear(&files);
         if (r != 0)
                 return r;
@@ -290,13 +293,14 @@ static int print_config(const DaemonConfig *config, const Log *log) {
 
 /* A status other than EXIT_STOPPED ends the start. */
 static ExitStatus read_config(Arguments *arguments, const Log *log, char **ret_directory) {
+        ConfigFault fault;
         int r;
 
         r = choose_directories(&arguments->daemon, log, ret_directory);
         if (r == 0 && arguments->check_config)
                 r = print_config(&arguments->daemon, log);
         else if (r == 0)
-                r = config_load(&arguments->daemon.source, log, &arguments->daemon.policy);
+                r = config_load(&arguments->daemon.source, log, &arguments->daemon.policy, &fault);
         if (r < 0)
                 log_line(log, LOG_ERR, "Cannot read and show the configuration: %s.", strerror(-r));
         else if (r > 0)
@@ -394,6 +398,19 @@ static int install_arena(const Arguments *arguments, const Log *log) {
         return 0;
 }
 
+/* Whether keys are where the configuration wants them. */
+static bool check_protection(const Policy *policy, const Log *log) {
+        char text[POLICY_TEXT_MAX];
+
+        if (!policy->require_secret_memory || arena_protection(arena_installed()) == ARENA_PROTECTION_SECRETMEM)
+                return true;
+        log_line(log, LOG_ERR,
+                 "Nothing is served, because of %s. Take --no-secretmem away, use a kernel and a unit that have "
+                 "memfd_secret, or change that setting.",
+                 policy_cite(policy, POLICY_REQUIRE_SECRET_MEMORY, text));
+        return false;
+}
+
 static ExitStatus serve(const Arguments *arguments, Log *log) {
         _cleanup_(daemon_free_p) Daemon *daemon = NULL;
         int r;
@@ -440,6 +457,8 @@ int main(int argc, char *argv[]) {
         r = install_arena(&arguments, &log);
         if (r < 0)
                 return EXIT_MEMORY;
+        if (!check_protection(&arguments.daemon.policy, &log))
+                return EXIT_UNPROTECTED;
         r = selftest_run(&failed);
         if (r != 0) {
                 log_line(&log, LOG_ERR, "The self test of %s failed; nothing is served. Do not use this build.",

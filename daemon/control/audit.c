@@ -42,6 +42,7 @@ static const struct {
         [AUDIT_LOCK] = { "lock", "421c4a88318b49eeab911b64bacddefd" },
         [AUDIT_SET_RATCHET] = { "set-ratchet", "7a8b82f6215a4c24b1afaf33ecc91e6f" },
         [AUDIT_SET_POLICY] = { "set-policy", "129dcda42c7340bda845035c71349964" },
+        [AUDIT_RELOAD] = { "reload", "1e27b0b69f534215bf93a10710c1beed" },
         [AUDIT_SET_LOG] = { "set-log", "5397eeed64384b28a868f60408eeb2af" },
 };
 

@@ -36,6 +36,7 @@ typedef enum AuditAction {
         AUDIT_SET_RATCHET, /* of a session */
         AUDIT_SET_POLICY,  /* of the daemon */
         AUDIT_SET_LOG,     /* its level or target */
+        AUDIT_RELOAD,      /* of the configuration */
         AUDIT_ACTION_MAX,
 } AuditAction;
 

@@ -11,11 +11,27 @@
 
 #include <dirent.h>
 #include <ini.h>
+#include <stdarg.h>
 #include <sys/stat.h>
 
 #define DROPIN_SUFFIX ".conf"
 /* Some editors begin a file with it. */
 #define BYTE_ORDER_MARK "\xef\xbb\xbf"
+
+static void tell_fault(const Log *log, ConfigFault *fault, const char *format, ...)
+        __attribute__((format(printf, 3, 4)));
+
+static void tell_fault(const Log *log, ConfigFault *fault, const char *format, ...) {
+        char text[CONFIG_FAULT_MAX], escaped[LOG_ESCAPED_MAX];
+        va_list arguments;
+
+        va_start(arguments, format);
+        (void)vsnprintf(text, sizeof(text), format, arguments);
+        va_end(arguments);
+        log_line(log, LOG_ERR, "%s", text);
+        if (fault->text[0] == '\0')
+                (void)snprintf(fault->text, sizeof(fault->text), "%s", log_escape(text, escaped));
+}
 
 /* ---- finding ---- */
 
@@ -83,7 +99,7 @@ static void closedir_p(DIR **directory) {
                 (void)closedir(*directory); /* it was only read */
 }
 
-static int find_dropins(ConfigFiles *files, size_t n_main, const char *parent, const Log *log) {
+static int find_dropins(ConfigFiles *files, size_t n_main, const char *parent, const Log *log, ConfigFault *fault) {
         _cleanup_(closedir_p) DIR *directory = NULL;
         _cleanup_free_ char *path = NULL;
         struct dirent *entry;
@@ -97,7 +113,7 @@ static int find_dropins(ConfigFiles *files, size_t n_main, const char *parent, c
         if (!directory && (errno == ENOENT || errno == ENOTDIR))
                 return 0;
         if (!directory) {
-                log_line(log, LOG_ERR, "Cannot read the directory %s: %s.", path, strerror(errno));
+                tell_fault(log, fault, "Cannot read the directory %s: %s.", path, strerror(errno));
                 return CONFIG_INVALID;
         }
         while (r == 0 && (entry = readdir(directory)))
@@ -110,15 +126,16 @@ static int compare_names(const void *a, const void *b) {
         return strcmp(base_name(*(char *const *)a), base_name(*(char *const *)b));
 }
 
-int config_files_find(ConfigFiles *ret, const ConfigSource *source, const Log *log) {
+int config_files_find(ConfigFiles *ret, const ConfigSource *source, const Log *log, ConfigFault *fault) {
         ConfigFiles files = { 0 };
         size_t n_main;
         int r;
 
+        *fault = (ConfigFault){ { 0 } };
         r = source->file ? files_add(&files, "", source->file) : find_main(&files, source);
         n_main = files.n;
         for (size_t i = 0; r == 0 && !source->file && source->directories[i]; i++)
-                r = find_dropins(&files, n_main, source->directories[i], log);
+                r = find_dropins(&files, n_main, source->directories[i], log, fault);
         if (r != 0) {
                 config_files_clear(&files);
                 return r;
@@ -133,6 +150,7 @@ int config_files_find(ConfigFiles *ret, const ConfigSource *source, const Log *l
 
 typedef struct Parser {
         const Log *log;
+        ConfigFault *fault;
         const char *path;
         FILE *file;
         char *line; /* getline()'s */
@@ -144,7 +162,7 @@ typedef struct Parser {
 } Parser;
 
 static void tell_error(Parser *parser, const char *what) {
-        log_line(parser->log, LOG_ERR, "%s:%u: %s", parser->path, parser->number, what);
+        tell_fault(parser->log, parser->fault, "%s:%u: %s", parser->path, parser->number, what);
         parser->failed = true;
 }
 
@@ -196,6 +214,24 @@ static int parse_bool(const char *text) {
         return -1;
 }
 
+/* A set of presets, by their names with blanks between them. NULL; or what would be right. */
+static const char *parse_profiles(const char *text, uint64_t *ret) {
+        uint64_t profiles = 0;
+
+        for (size_t len; *(text += strspn(text, " \t")) != '\0'; text += len) {
+                size_t i = 0;
+
+                len = strcspn(text, " \t");
+                while (preset_at(i) && (strncmp(preset_at(i)->name, text, len) != 0 || preset_at(i)->name[len] != '\0'))
+                        i++;
+                if (!preset_at(i))
+                        return "write names of profiles with blanks between them, as framekey(7) lists them";
+                profiles |= UINT64_C(1) << i;
+        }
+        *ret = profiles;
+        return NULL;
+}
+
 /* NULL; or what would be right. An empty value is the default, as with systemd. */
 static const char *parse_value(const PolicySetting *setting, const char *text, uint64_t *ret) {
         bool none = setting->type == POLICY_SPAN_OR_NONE;
@@ -212,6 +248,8 @@ static const char *parse_value(const PolicySetting *setting, const char *text, u
                 *ret = r > 0;
                 return r < 0 ? "write yes or no" : NULL;
         }
+        if (setting->type == POLICY_PROFILES)
+                return parse_profiles(text, ret);
         r = timespan_parse(text, ret);
         if (r == TIMESPAN_MALFORMED)
                 return none ? "write a time like 10min, 1h 30min or 500ms, or infinity for none"
@@ -250,7 +288,7 @@ static void warn_unknown(const Parser *parser, const char *section, const char *
 
 /* libinih's handler; always 1, since errors are told here. */
 static int take_value(void *userdata, const char *section, const char *key, const char *value) {
-        char message[LOG_ESCAPED_MAX + 128], escaped[LOG_ESCAPED_MAX];
+        char message[LOG_ESCAPED_MAX + 256], escaped[LOG_ESCAPED_MAX];
         const PolicySetting *setting = NULL;
         Parser *parser = userdata;
         const char *wanted;
@@ -267,6 +305,8 @@ static int take_value(void *userdata, const char *section, const char *key, cons
         wanted = parse_value(setting, value, &number);
         if (!wanted) {
                 policy_set(&parser->policy, setting, number);
+                (void)snprintf(parser->policy.origins[setting - policy_settings], POLICY_ORIGIN_MAX, "%s:%u",
+                               log_escape(parser->path, escaped), parser->number);
                 return 1;
         }
         (void)snprintf(message, sizeof(message), "%s=%s cannot be taken; %s.", key, log_escape(value, escaped), wanted);
@@ -282,20 +322,20 @@ static void read_file(Parser *parser, const char *path) {
         parser->unused = false;
         parser->file = fopen(path, "re");
         if (!parser->file) {
-                log_line(parser->log, LOG_ERR, "Cannot read %s: %s. It must be a file that uid %u may read.", path,
-                         strerror(errno), (unsigned)geteuid());
+                tell_fault(parser->log, parser->fault, "Cannot read %s: %s. It must be a file that uid %u may read.",
+                           path, strerror(errno), (unsigned)geteuid());
                 parser->failed = true;
                 return;
         }
         errno = 0;
         r = ini_parse_stream(read_line, parser, take_value, parser);
         if (!feof(parser->file)) {
-                log_line(parser->log, LOG_ERR, "Cannot read %s: %s.", path, strerror(errno));
+                tell_fault(parser->log, parser->fault, "Cannot read %s: %s.", path, strerror(errno));
                 parser->failed = true;
         } else if (r != 0 && !parser->failed)
                 /* Something that only libinih finds wrong. */
-                log_line(parser->log, LOG_ERR, "%s:%d: This cannot be understood; framekeyd.conf(5) has the syntax.",
-                         path, MAX_OF(r, 1));
+                tell_fault(parser->log, parser->fault,
+                           "%s:%d: This cannot be understood; framekeyd.conf(5) has the syntax.", path, MAX_OF(r, 1));
         parser->failed |= r != 0;
         (void)fclose(parser->file); /* it was only read */
 }
@@ -313,9 +353,10 @@ static void warn_contradiction(const Policy *policy, const Log *log) {
                  timespan_format(policy->minimum_ratchet_interval_usec, least));
 }
 
-int config_files_read(const ConfigFiles *files, const Log *log, Policy *ret) {
-        Parser parser = { .log = log };
+int config_files_read(const ConfigFiles *files, const Log *log, Policy *ret, ConfigFault *fault) {
+        Parser parser = { .log = log, .fault = fault };
 
+        *fault = (ConfigFault){ { 0 } };
         policy_defaults(&parser.policy);
         for (size_t i = 0; i < files->n; i++)
                 read_file(&parser, files->paths[i]);
@@ -327,13 +368,13 @@ int config_files_read(const ConfigFiles *files, const Log *log, Policy *ret) {
         return 0;
 }
 
-int config_load(const ConfigSource *source, const Log *log, Policy *ret) {
+int config_load(const ConfigSource *source, const Log *log, Policy *ret, ConfigFault *fault) {
         ConfigFiles files = { 0 };
         int r;
 
-        r = config_files_find(&files, source, log);
+        r = config_files_find(&files, source, log, fault);
         if (r == 0)
-                r = config_files_read(&files, log, ret);
+                r = config_files_read(&files, log, ret, fault);
         config_files_clear(&files);
         return r;
 }
@@ -341,21 +382,16 @@ int config_load(const ConfigSource *source, const Log *log, Policy *ret) {
 /* ---- writing ---- */
 
 void config_print(const Policy *policy, FILE *file) {
-        char text[TIMESPAN_TEXT_MAX];
+        char text[POLICY_TEXT_MAX];
         const char *section = "";
 
         for (const PolicySetting *s = policy_settings; s < policy_settings + POLICY_SETTING_MAX; s++) {
-                uint64_t value = policy_get(policy, s);
+                const char *origin = policy->origins[s - policy_settings];
 
                 if (strcmp(section, s->section) != 0)
                         (void)fprintf(file, "%s[%s]\n", *section ? "\n" : "", s->section);
                 section = s->section;
-                if (s->type == POLICY_BOOL)
-                        (void)fprintf(file, "%s=%s\n", s->key, value ? "yes" : "no");
-                else
-                        (void)fprintf(
-                                file, "%s=%s\n", s->key,
-                                timespan_format(value == 0 && s->type == POLICY_SPAN_OR_NONE ? USEC_INFINITY : value,
-                                                text));
+                (void)fprintf(file, "# %s\n%s=%s\n", *origin ? origin : "the default", s->key,
+                              policy_format(policy, s, text));
         }
 }

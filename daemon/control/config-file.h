@@ -17,6 +17,7 @@
 
 #define CONFIG_NAME            "framekeyd.conf"
 #define CONFIG_DIRECTORIES_MAX 2u
+#define CONFIG_FAULT_MAX       512u
 
 /* Strings outlive it. */
 typedef struct ConfigSource {
@@ -34,12 +35,17 @@ typedef enum ConfigOutcome {
         CONFIG_INVALID = 1, /* the log tells where and why */
 } ConfigOutcome;
 
-/* 0; CONFIG_INVALID; -ENOMEM. Files that are not there are none, but for a `file` by name. */
-int config_files_find(ConfigFiles *ret, const ConfigSource *source, const Log *log);
+/* The first thing that is wrong, as the log tells it; printable, and empty if nothing is. */
+typedef struct ConfigFault {
+        char text[CONFIG_FAULT_MAX];
+} ConfigFault;
+
+/* 0; CONFIG_INVALID, with `fault` set; -ENOMEM. Files that are not there are none, but for a `file` by name. */
+int config_files_find(ConfigFiles *ret, const ConfigSource *source, const Log *log, ConfigFault *fault);
 void config_files_clear(ConfigFiles *files);
 /* The defaults, changed by all files. As above; `ret` stays as it was unless 0. */
-int config_files_read(const ConfigFiles *files, const Log *log, Policy *ret);
+int config_files_read(const ConfigFiles *files, const Log *log, Policy *ret, ConfigFault *fault);
 /* Both. */
-int config_load(const ConfigSource *source, const Log *log, Policy *ret);
-/* Writes a policy as a file that would set it. */
+int config_load(const ConfigSource *source, const Log *log, Policy *ret, ConfigFault *fault);
+/* Writes a policy as a file that would set it, with a comment at each line that tells where it comes from. */
 void config_print(const Policy *policy, FILE *file);

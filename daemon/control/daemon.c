@@ -6,11 +6,10 @@
 #include "control/errors.h"
 #include "control/manager-bus.h"
 #include "control/object-tree.h"
+#include "control/reload.h"
 #include "control/session-object.h"
 
-#include <inttypes.h>
 #include <signal.h>
-#include <stdio.h>
 #include <systemd/sd-daemon.h>
 
 static int on_plane(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
@@ -44,46 +43,8 @@ static int on_name_lost(sd_bus_message *message, void *userdata, sd_bus_error *e
         return 0;
 }
 
-/* Open sessions keep what they were granted. Each change is told to the audit and to who listens on the bus. */
-static void replace_policy(Daemon *daemon, const Policy *policy) {
-        const char *changed[POLICY_SETTING_MAX + 1] = { NULL };
-        char setting[64];
-        size_t n = 0;
-
-        for (size_t i = 0; i < POLICY_SETTING_MAX; i++) {
-                const PolicySetting *s = &policy_settings[i];
-
-                if (policy_get(policy, s) == policy_get(&daemon->policy, s))
-                        continue;
-                changed[n++] = s->property;
-                (void)snprintf(setting, sizeof(setting), "%s=%" PRIu64, s->property, policy_get(policy, s));
-                audit_write(daemon->audit, &(AuditRecord){ .action = AUDIT_SET_POLICY,
-                                                           .owner_uid = geteuid(),
-                                                           .index = AUDIT_NO_NUMBER,
-                                                           .step = AUDIT_NO_NUMBER,
-                                                           .reason = CONFIG_NAME,
-                                                           .setting = setting,
-                                                           .result = "ok" });
-        }
-        daemon->policy = *policy;
-        if (n > 0)
-                (void)sd_bus_emit_properties_changed_strv(daemon->bus, DAEMON_PATH, MANAGER_INTERFACE,
-                                                          (char **)changed); /* who listens can still ask */
-}
-
 static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
-        Daemon *daemon = userdata;
-        Policy policy;
-        int r;
-
-        r = config_load(&daemon->config.source, daemon->log, &policy);
-        if (r != 0) {
-                log_line(daemon->log, LOG_ERR, "The configuration stays as it was: %s.",
-                         r < 0 ? strerror(-r) : "what it says now cannot be taken, see above");
-                return 0;
-        }
-        replace_policy(daemon, &policy);
-        log_line(daemon->log, LOG_INFO, "The configuration was read again.");
+        (void)reload_config(userdata, NULL); /* it has told everybody */
         return 0;
 }
 

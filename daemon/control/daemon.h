@@ -42,7 +42,8 @@ typedef struct DaemonConfig {
 
 typedef struct Daemon {
         DaemonConfig config;
-        Policy policy; /* the configuration's, and what administrators have set since */
+        Policy policy;     /* the configuration's, and what administrators have set since */
+        ConfigFault fault; /* why the last reload was refused; empty: it was not */
         Log *log;
         Audit *audit;
         Quota *quota;

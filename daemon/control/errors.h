@@ -74,7 +74,9 @@
           "The package does not open here: it was wrapped for another daemon, participant or format, changed on the "  \
           "way, or imported before; have it wrapped anew for the key that GetTransportKey gives now.")                 \
         X(POLICY_FORBIDS, "PolicyForbids", EACCES,                                                                     \
-          "The administrator does not allow this; ask for another setting in framekeyd.conf.")
+          "The administrator does not allow this; ask for another setting in framekeyd.conf.")                         \
+        X(CONFIGURATION_INVALID, "ConfigurationInvalid", EUCLEAN,                                                      \
+          "The configuration is wrong, and what was read before applies; see framekeyd --check-config.")
 
 typedef enum ErrorId {
 #define ERROR_ID(id, name, number, text) ERROR_##id,

@@ -14,11 +14,18 @@
 
 static int open_session(Daemon *daemon, const Caller *caller, const SessionRequest *request, SessionObject **ret,
                         sd_bus_error *error) {
+        char setting[POLICY_TEXT_MAX];
         int r;
 
         r = request_check_unlocked(daemon, error);
         if (r < 0)
                 return r;
+        if (!policy_allows_profile(&daemon->policy, request->preset))
+                return error_setf(error, ERROR_POLICY_FORBIDS,
+                                  "Sessions of the profile '%s' are not allowed by %s; choose one of those, or ask the "
+                                  "administrator.",
+                                  request->preset->name,
+                                  policy_cite(&daemon->policy, POLICY_ALLOWED_PROFILES, setting));
         r = session_object_new(ret, daemon, caller, request);
         if (r == SESSION_OBJECT_QUOTA)
                 return error_setf(error, ERROR_QUOTA_EXCEEDED,
@@ -415,7 +422,10 @@ static const sd_bus_vtable manager_bus_vtable[] = {
                                  SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE | SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_WRITABLE_PROPERTY("MaximumKeyAgeUSec", "t", manager_property_policy, manager_property_set_policy, 0,
                                  SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE | SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_PROPERTY("AllowedProfiles", "as", manager_property_policy, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("AllowImport", "b", manager_property_policy, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("AllowExport", "b", manager_property_policy, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("RequireSecretMemory", "b", manager_property_policy, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_METHOD_WITH_ARGS("OpenSession", SD_BUS_ARGS("s", profile, "s", label, "a{sv}", options),
                                 SD_BUS_RESULT("s", id, "o", path), method_open_session, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("ListSessions", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(sosstu)", sessions),
@@ -432,6 +442,8 @@ static const sd_bus_vtable manager_bus_vtable[] = {
         SD_BUS_METHOD_WITH_ARGS("CloseSession", SD_BUS_ARGS("s", session, "s", reason), SD_BUS_NO_RESULT,
                                 method_close_session, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Lock", SD_BUS_ARGS("b", locked, "s", reason), SD_BUS_NO_RESULT, method_lock,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Reload", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, manager_method_reload,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("GetStatistics", SD_BUS_NO_ARGS, SD_BUS_RESULT("a{sv}", statistics),
                                 method_get_statistics, SD_BUS_VTABLE_UNPRIVILEGED),

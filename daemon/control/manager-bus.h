@@ -14,3 +14,4 @@ typedef int ManagerProperty(sd_bus *bus, const char *path, const char *interface
 
 /* manager-policy.c */
 ManagerProperty manager_property_policy, manager_property_set_policy;
+int manager_method_reload(sd_bus_message *message, void *userdata, sd_bus_error *error);

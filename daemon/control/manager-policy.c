@@ -6,6 +6,7 @@
  */
 #include "control/errors.h"
 #include "control/manager-bus.h"
+#include "control/reload.h"
 #include "control/request.h"
 #include "control/session-limits.h"
 
@@ -20,15 +21,30 @@ static const PolicySetting *setting_find(const char *property) {
         return setting;
 }
 
+static int append_profiles(sd_bus_message *reply, const Policy *policy) {
+        int r;
+
+        r = sd_bus_message_open_container(reply, 'a', "s");
+        for (size_t i = 0; r >= 0 && preset_at(i); i++)
+                if (policy_allows_profile(policy, preset_at(i)))
+                        r = sd_bus_message_append(reply, "s", preset_at(i)->name);
+        return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
 int manager_property_policy(sd_bus *bus, const char *path, const char *interface, const char *property,
                             sd_bus_message *reply, void *userdata, sd_bus_error *error) {
         const PolicySetting *setting = setting_find(property);
         const Daemon *daemon = userdata;
         uint64_t value = policy_get(&daemon->policy, setting);
 
-        if (setting->type == POLICY_BOOL)
+        switch (setting->type) {
+        case POLICY_BOOL:
                 return sd_bus_message_append(reply, "b", (int)value);
-        return sd_bus_message_append(reply, "t", value);
+        case POLICY_PROFILES:
+                return append_profiles(reply, &daemon->policy);
+        default:
+                return sd_bus_message_append(reply, "t", value);
+        }
 }
 
 static void audit_setting(Daemon *daemon, const Caller *caller, const char *property, uint64_t value, int r,
@@ -62,8 +78,25 @@ int manager_property_set_policy(sd_bus *bus, const char *path, const char *inter
         audit_setting(daemon, &caller, property, number, r, error);
         if (r < 0)
                 return r;
-        policy_set(&daemon->policy, setting_find(property), number);
+        policy_set_on_bus(&daemon->policy, setting_find(property), number);
         /* Not personal, and everybody's business. */
         (void)sd_bus_emit_properties_changed(daemon->bus, DAEMON_PATH, MANAGER_INTERFACE, property, NULL);
         return 0;
+}
+
+int manager_method_reload(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        Daemon *daemon = userdata;
+        Caller caller;
+        int r;
+
+        r = request_admin(daemon, message, AUDIT_RELOAD, &caller, error);
+        if (r < 0)
+                return r;
+        r = reload_config(daemon, &caller);
+        if (r < 0)
+                return r;
+        if (r > 0)
+                return error_setf(error, ERROR_CONFIGURATION_INVALID, "%s What was read before applies.",
+                                  daemon->fault.text);
+        return sd_bus_reply_method_return(message, NULL);
 }

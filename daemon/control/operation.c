@@ -286,6 +286,17 @@ static int refuse_call(Operation *operation, int r, sd_bus_error *error) {
         return r;
 }
 
+static int check_import_allowed(const Daemon *daemon, sd_bus_error *error) {
+        char setting[POLICY_TEXT_MAX];
+
+        if (daemon->policy.allow_import)
+                return 0;
+        return error_setf(error, ERROR_POLICY_FORBIDS,
+                          "Applications may not bring keys: %s. Have the key made here with GenerateKey, take one that "
+                          "another framekeyd wrapped, or ask the administrator.",
+                          policy_cite(&daemon->policy, POLICY_ALLOW_IMPORT, setting));
+}
+
 int operation_import(const OperationRequest *request, int fd, const KeyOptions *options, sd_bus_error *error) {
         Operation *operation;
         int r;
@@ -294,7 +305,9 @@ int operation_import(const OperationRequest *request, int fd, const KeyOptions *
         if (r < 0)
                 return r;
         operation->options = *options;
-        r = operation_hold(operation, request->message, error);
+        r = check_import_allowed(request->session->daemon, error);
+        if (r == 0)
+                r = operation_hold(operation, request->message, error);
         if (r == 0)
                 r = reserve_key(operation, error);
         if (r == 0) {

@@ -32,7 +32,7 @@ int session_limits_interval(const Policy *policy, const Schedule *schedule, uint
                             RatchetPolicy *ratchet, sd_bus_error *error) {
         uint64_t least = MAX_OF(policy->minimum_ratchet_interval_usec, INTERVAL_FLOOR_USEC),
                  by_default = policy->default_ratchet_interval_usec;
-        char wished[TIMESPAN_TEXT_MAX], minimum[TIMESPAN_TEXT_MAX];
+        char wished[TIMESPAN_TEXT_MAX], setting[POLICY_TEXT_MAX];
         int r;
 
         if (wished_usec == SESSION_LIMIT_UNSAID) {
@@ -46,11 +46,13 @@ int session_limits_interval(const Policy *policy, const Schedule *schedule, uint
         r = session_limits_check_span("A ratchet interval", wished_usec, error);
         if (r < 0)
                 return r;
-        if (wished_usec > 0 && wished_usec < least)
-                return error_set_invalid(error,
-                                         "The ratchet interval of %s is below the minimum of %s that framekeyd.conf "
-                                         "sets.",
-                                         timespan_format(wished_usec, wished), timespan_format(least, minimum));
+        if (wished_usec > 0 && wished_usec < policy->minimum_ratchet_interval_usec)
+                return error_setf(error, ERROR_POLICY_FORBIDS, "The ratchet interval of %s is below %s.",
+                                  timespan_format(wished_usec, wished),
+                                  policy_cite(policy, POLICY_MINIMUM_INTERVAL, setting));
+        if (wished_usec > 0 && wished_usec < INTERVAL_FLOOR_USEC)
+                return error_set_invalid(error, "The ratchet interval of %s is below 1ms, which is the shortest.",
+                                         timespan_format(wished_usec, wished));
         ratchet->only_if_followed = false;
         ratchet->interval_usec = wished_usec;
         return 0;
@@ -58,7 +60,7 @@ int session_limits_interval(const Policy *policy, const Schedule *schedule, uint
 
 int session_limits_age(const Policy *policy, uint64_t wished_usec, SessionConfig *config, sd_bus_error *error) {
         uint64_t most = policy->maximum_key_age_usec;
-        char wished[TIMESPAN_TEXT_MAX], maximum[TIMESPAN_TEXT_MAX];
+        char wished[TIMESPAN_TEXT_MAX], setting[POLICY_TEXT_MAX];
         int r;
 
         if (wished_usec == SESSION_LIMIT_UNSAID) {
@@ -69,13 +71,12 @@ int session_limits_age(const Policy *policy, uint64_t wished_usec, SessionConfig
         if (r < 0)
                 return r;
         if (most > 0 && wished_usec == 0)
-                return error_set_invalid(error, "Keys without a maximum age are not allowed; framekeyd.conf sets %s.",
-                                         timespan_format(most, maximum));
+                return error_setf(error, ERROR_POLICY_FORBIDS, "Keys without a maximum age are not allowed by %s.",
+                                  policy_cite(policy, POLICY_MAXIMUM_AGE, setting));
         if (most > 0 && wished_usec > most)
-                return error_set_invalid(error,
-                                         "The maximum key age of %s is above the maximum of %s that framekeyd.conf "
-                                         "sets.",
-                                         timespan_format(wished_usec, wished), timespan_format(most, maximum));
+                return error_setf(error, ERROR_POLICY_FORBIDS, "The maximum key age of %s is above %s.",
+                                  timespan_format(wished_usec, wished),
+                                  policy_cite(policy, POLICY_MAXIMUM_AGE, setting));
         config->maximum_age_usec = wished_usec;
         return 0;
 }

@@ -52,13 +52,15 @@ typedef struct Package {
 
 static int wrap(SessionObject *session, const char *identity, uint32_t index, const Recipient *recipient, Package *ret,
                 sd_bus_error *error) {
+        char setting[POLICY_TEXT_MAX];
         uint32_t id = 0;
         int r;
 
         if (!session->daemon->policy.allow_export)
                 return error_setf(error, ERROR_POLICY_FORBIDS,
-                                  "The administrator does not allow keys to leave this daemon; ask for AllowExport in "
-                                  "framekeyd.conf, or import the same key at both ends.");
+                                  "Keys may not leave this daemon: %s. Import the same key at both ends, or ask the "
+                                  "administrator.",
+                                  policy_cite(&session->daemon->policy, POLICY_ALLOW_EXPORT, setting));
         if (recipient->len != HPKE_KEY_LEN)
                 return error_set_invalid(error, "The recipient has %zu bytes; pass the %u of its GetTransportKey.",
                                          recipient->len, HPKE_KEY_LEN);

@@ -43,6 +43,7 @@ static const struct {
         { "Busy", EBUSY },
         { "WrappedKeyInvalid", EBADMSG },
         { "PolicyForbids", EACCES },
+        { "ConfigurationInvalid", EUCLEAN },
 };
 
 static int error_number(const sd_bus_error *error, int r) {

@@ -38,18 +38,31 @@ nowhere=--address=unix:path=/nonexistent/bus
 work=$FRAMEKEYD_DIR
 defaults=$("$daemon" --check-config $nowhere)
 [ "$defaults" = "[Ratchet]
+# the default
 DefaultIntervalSec=10min
+# the default
 MinimumIntervalSec=1s
 
+[Sessions]
+# the default
+AllowedProfiles=livekit livekit-passphrase livekit-bytes livekit-native element-call realtimekit jitsi sframe dave
+
 [Keys]
+# the default
 MaximumAgeSec=infinity
-AllowExport=yes" ] || fail "the defaults are: $defaults"
+# the default
+AllowImport=yes
+# the default
+AllowExport=yes
+# the default
+RequireSecretMemory=no" ] || fail "the defaults are: $defaults"
+defaults=$(grep -v '^#' <<<"$defaults")
 
 # The file that is installed sets nothing, and its comments show the defaults.
 expect 0 '^DefaultIntervalSec=10min$' --config="$top/daemon/framekeyd.conf" --check-config
 sed 's/^#\([A-Z][A-Za-z]*=\)/\1/' "$top/daemon/framekeyd.conf" >"$work/shown"
 [ "$(grep -v -e '^#' -e '^$' "$work/shown")" = "$(grep . <<<"$defaults")" ] || fail "framekeyd.conf shows other defaults"
-expect 0 "^# $work/shown\$" --config="$work/shown" --check-config
+expect 0 "^# read: $work/shown\$" --config="$work/shown" --check-config
 ! grep -q 'framekeyd:' <<<"$said" || fail "framekeyd.conf: $said"
 
 printf '[Keys]\nAllowExport=maybe\n' >"$work/wrong"
@@ -61,6 +74,17 @@ printf '[Keys]\nAllowExprot=no\n' >"$work/unknown"
 expect 0 "$work/unknown:2: AllowExprot= is unknown" --config="$work/unknown" --check-config
 expect 3 "$work/unknown:2: AllowExprot= is unknown" --config="$work/unknown" $nowhere
 
+printf '[Sessions]\nAllowedProfiles=jitsi  zoom\n' >"$work/zoom"
+expect 6 "$work/zoom:2: AllowedProfiles=jitsi  zoom cannot be taken; write names of profiles" --config="$work/zoom" --check-config
+# A daemon that may not serve from locked memory does not.
+printf '[Keys]\nRequireSecretMemory=yes\n' >"$work/secret"
+expect 7 "because of RequireSecretMemory=yes ($work/secret:2)" --config="$work/secret" --no-secretmem $nowhere
+if "$daemon" $nowhere 2>&1 | grep -q 'locked memory that root can read'; then
+        expect 7 "because of RequireSecretMemory=yes" --config="$work/secret" $nowhere
+else
+        expect 3 "Cannot connect" --config="$work/secret" $nowhere
+fi
+
 # A user's own files, and no others with a bus by its address.
 mkdir -p "$work/xdg/framekey/framekeyd.conf.d" "$work/home/.config/framekey"
 printf '[Keys]\nMaximumAgeSec=3d\n' >"$work/xdg/framekey/framekeyd.conf"
@@ -68,8 +92,11 @@ printf '[Keys]\nAllowExport=no\n' >"$work/xdg/framekey/framekeyd.conf.d/50-local
 printf '[Keys]\nMaximumAgeSec=4d\n' >"$work/home/.config/framekey/framekeyd.conf"
 export XDG_CONFIG_HOME=$work/xdg
 expect 0 '^MaximumAgeSec=3d$' --user --check-config
-[ "$(grep '^#' <<<"$said")" = "# $work/xdg/framekey/framekeyd.conf
-# $work/xdg/framekey/framekeyd.conf.d/50-local.conf" ] || fail "--user reads: $said"
+[ "$(grep '^# read:' <<<"$said")" = "# read: $work/xdg/framekey/framekeyd.conf
+# read: $work/xdg/framekey/framekeyd.conf.d/50-local.conf" ] || fail "--user reads: $said"
+# Each line has its place above it.
+[ "$(grep -B1 -e '^MaximumAgeSec' -e '^AllowExport' <<<"$said" | grep '^#')" = "# $work/xdg/framekey/framekeyd.conf:2
+# $work/xdg/framekey/framekeyd.conf.d/50-local.conf:2" ] || fail "--user reads from elsewhere: $said"
 grep -q '^AllowExport=no$' <<<"$said" || fail "the drop-in is not read: $said"
 expect 0 '^MaximumAgeSec=infinity$' $nowhere --check-config
 unset XDG_CONFIG_HOME
@@ -177,14 +204,62 @@ logged 1 'audit: set-policy setting="AllowExport=1" reason="framekeyd.conf"'
 [ "$(grep -c 'audit: set-policy setting=.*reason="framekeyd.conf"' "$FRAMEKEYD_LOG")" -eq 2 ] || fail "more is told than changed"
 told '"DefaultRatchetIntervalUSec":{"type":"t","data":600000000},"AllowExport":{"type":"b","data":true}'
 
-# A wrong file changes nothing.
+# A wrong file changes nothing, and who reloads by a call is told what is wrong.
 printf '[Ratchet]\nDefaultIntervalSec=1d\n[Keys]\nAllowExport=perhaps\n' >"$CONFIG"
 reload 'The configuration stays as it was'
 logged 1 "$CONFIG:4: AllowExport=perhaps cannot be taken"
+logged 1 'audit: reload reason="framekeyd.conf" owner=.* result="ConfigurationInvalid"'
 applies "600000000 500000 7200000000 true"
+# shellcheck disable=SC2086
+said=$(busctl --system call $manager Reload 2>&1) && fail "a wrong file was taken"
+[ "$said" = "Call failed: $CONFIG:4: AllowExport=perhaps cannot be taken; write yes or no. What was read before applies." ] ||
+        fail "Reload: $said"
+logged 1 'audit: reload reason="framekeyd.conf" uid=.* result="ConfigurationInvalid"'
+applies "600000000 500000 7200000000 true"
+if [ "$(id -u)" -eq 0 ]; then
+        # shellcheck disable=SC2086
+        ! setpriv --reuid=65534 --regid=65534 --clear-groups busctl --system call $manager Reload 2>/dev/null ||
+                fail "nobody has reloaded"
+        logged 1 'audit: reload uid=65534 .*result="AccessDenied"'
+fi
 rm "$CONFIG"
 reload 'The configuration stays as it was'
 applies "600000000 500000 7200000000 true"
 : >"$CONFIG"
 reload 'The configuration was read again'
 applies "600000000 1000000 0 true"
+
+# What is not allowed is refused with the setting and its place, and is in the audit.
+refused() {
+        local pattern=$1
+
+        shift
+        ! said=$(busctl --system call org.framekey1 "$@" 2>&1) || fail "$* was let through"
+        grep -qF -- "$pattern" <<<"$said" || fail "$*: $said"
+}
+open=(/org/framekey1 org.framekey1.Manager OpenSession 'ssa{sv}')
+printf '[Sessions]\nAllowedProfiles=dave livekit\n[Keys]\n\nAllowImport=no\nMaximumAgeSec=1d\n[Ratchet]\nMinimumIntervalSec=5s\n' >"$CONFIG"
+# shellcheck disable=SC2086
+busctl --system call $manager Reload
+logged 1 'audit: set-policy setting="AllowedProfiles=livekit dave" reason="framekeyd.conf" uid=.* result="ok"'
+# shellcheck disable=SC2086
+[ "$(busctl --system get-property $manager AllowedProfiles AllowImport RequireSecretMemory | paste -s -d' ')" = \
+        'as 2 "livekit" "dave" b false b false' ] || fail "AllowedProfiles and the others are something else"
+refused "'jitsi' are not allowed by AllowedProfiles=livekit dave ($CONFIG:2)" "${open[@]}" jitsi x 0
+logged 1 'audit: open-session uid=.* result="PolicyForbids"'
+refused "3s is below MinimumIntervalSec=5s ($CONFIG:8)" "${open[@]}" livekit x 1 ratchet-interval-usec t 3000000
+refused "2d is above MaximumAgeSec=1d ($CONFIG:6)" "${open[@]}" livekit x 1 maximum-key-age-usec t 172800000000
+printf 'a passphrase' >"$work/passphrase"
+said=$("$build/cli/framekeyctl" encrypt --profile=livekit --key-file="$work/passphrase" --participant=me </dev/null 2>&1) &&
+        fail "a key was brought"
+grep -qF "may not bring keys: AllowImport=no ($CONFIG:5)" <<<"$said" || fail "$said"
+logged 1 'audit: import-key session=.* result="PolicyForbids"'
+set_property MaximumKeyAgeUSec t 3600000000
+refused "2h is above MaximumAgeSec=1h (set on the bus in place of framekeyd.conf)" "${open[@]}" livekit x 1 \
+        maximum-key-age-usec t 7200000000
+busctl --system call org.framekey1 "${open[@]}" livekit x 0 >/dev/null || fail "what is allowed is refused"
+: >"$CONFIG"
+# shellcheck disable=SC2086
+busctl --system call $manager Reload
+"$build/cli/framekeyctl" encrypt --profile=livekit --key-file="$work/passphrase" --participant=me </dev/null ||
+        fail "no key can be brought any more"

@@ -17,18 +17,20 @@ static int read_bytes(const void *data, size_t size, Policy *ret) {
         /* Nothing is urgent enough to be told. */
         static const Log silent = { LOG_TARGET_STDERR, -1 };
         int fd = memfd_create("framekeyd.conf", MFD_CLOEXEC), r;
+        ConfigFault fault;
         char path[32];
 
         must(fd >= 0 && write(fd, data, size) == (ssize_t)size);
         (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-        r = config_load(&(ConfigSource){ .file = path }, &silent, ret);
+        r = config_load(&(ConfigSource){ .file = path }, &silent, ret, &fault);
         (void)close(fd);
+        must((fault.text[0] != '\0') == (r == CONFIG_INVALID));
         return r;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         Policy policy, again;
-        char text[1024];
+        char text[4096];
         FILE *file;
         int r;
 

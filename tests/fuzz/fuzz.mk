@@ -11,7 +11,7 @@ RUN_FUZZ = FUZZ_SECONDS='$(FUZZ_SECONDS)' FUZZ_CLANG='$(FUZZ_CLANG)' FUZZ_CFLAGS
 fuzz_codec_sources = tests/fuzz/fuzz-codec.c libclient/payload.c \
 	libclient/codec/clear.c libclient/codec/dave-ranges.c libclient/codec/escape.c libclient/codec/nalu.c
 fuzz_config_sources = tests/fuzz/fuzz-config.c daemon/control/config-file.c daemon/control/log.c daemon/control/policy.c \
-	daemon/control/timespan.c
+	daemon/control/timespan.c daemon/keys/preset.c
 fuzz_dave_sources = tests/fuzz/fuzz-dave.c daemon/format/dave.c
 fuzz_dave_ranges_sources = tests/fuzz/fuzz-dave-ranges.c libclient/codec/dave-ranges.c
 fuzz_frame_sources = tests/fuzz/fuzz-frame.c daemon/format/injected.c daemon/format/trailer.c

@@ -9,7 +9,7 @@ TESTS += $(control_unit_tests)
 
 tests_unit_test_config_file_SOURCES = tests/unit/test-config-file.c tests/unit/runner.h
 tests_unit_test_config_file_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
-tests_unit_test_config_file_LDADD = libcontrol.la $(CHECK_LIBS)
+tests_unit_test_config_file_LDADD = libcontrol.la libkeyplane.la $(LIBGCRYPT_LIBS) $(CHECK_LIBS)
 
 tests_unit_test_timespan_SOURCES = tests/unit/test-timespan.c tests/unit/runner.h
 tests_unit_test_timespan_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)

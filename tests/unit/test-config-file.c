@@ -18,6 +18,7 @@ typedef struct Fixture {
         char etc[64], lib[64];
         ConfigSource source;
         Log log;
+        ConfigFault fault;
         int log_fd;
         char said[4096];
 } Fixture;
@@ -78,7 +79,7 @@ static int load(Fixture *fixture, Policy *ret) {
         int r;
 
         must(ftruncate(fixture->log_fd, 0) == 0 && lseek(fixture->log_fd, 0, SEEK_SET) == 0);
-        r = config_load(&fixture->source, &fixture->log, ret);
+        r = config_load(&fixture->source, &fixture->log, ret, &fixture->fault);
         len = pread(fixture->log_fd, fixture->said, sizeof(fixture->said) - 1, 0);
         must(len >= 0);
         fixture->said[len] = '\0';
@@ -172,6 +173,63 @@ START_TEST(values_are_taken_up_to_their_bounds) {
                 if (rows[i].said)
                         check_said(&fixture, rows[i].said);
         }
+}
+END_TEST
+
+START_TEST(profiles_are_a_set_of_names) {
+        static const struct {
+                const char *value;
+                const char *printed; /* NULL: refused */
+        } rows[] = {
+                { "dave", "AllowedProfiles=dave\n" },
+                { "dave  livekit\tdave", "AllowedProfiles=livekit dave\n" },
+                { "", "AllowedProfiles=livekit livekit-passphrase" },
+                { "livekit-", NULL },
+                { "livekit,dave", NULL },
+                { "Dave", NULL },
+        };
+        _fixture_ Fixture fixture;
+        char text[4096];
+
+        fixture_init(&fixture);
+        for (size_t i = 0; i < ELEMENTS(rows); i++) {
+                Policy policy;
+                FILE *file;
+
+                (void)snprintf(text, sizeof(text), "[Sessions]\nAllowedProfiles=%s\n", rows[i].value);
+                write_text(fixture.etc, CONFIG_NAME, text);
+                ck_assert_int_eq(load(&fixture, &policy), rows[i].printed ? 0 : CONFIG_INVALID);
+                if (!rows[i].printed) {
+                        check_said(&fixture, ":2: AllowedProfiles=");
+                        continue;
+                }
+                file = fmemopen(text, sizeof(text), "w");
+                must(file != NULL);
+                config_print(&policy, file);
+                must(fclose(file) == 0);
+                ck_assert_msg(strstr(text, rows[i].printed), "%s", text);
+        }
+}
+END_TEST
+
+START_TEST(each_value_tells_where_it_comes_from) {
+        _fixture_ Fixture fixture;
+        char expected[PATH_MAX], cited[POLICY_TEXT_MAX];
+        Policy policy;
+
+        fixture_init(&fixture);
+        write_text(fixture.etc, CONFIG_NAME, "[Keys]\nAllowExport=yes\nAllowImport=no\n");
+        write_text(fixture.lib, CONFIG_NAME ".d/\x01.conf", "\n\n[Keys]\n\nAllowExport=no\n");
+        policy = load_good(&fixture);
+        (void)snprintf(expected, sizeof(expected), "%s/" CONFIG_NAME ":3", fixture.etc);
+        ck_assert_str_eq(policy.origins[POLICY_ALLOW_IMPORT], expected);
+        (void)snprintf(expected, sizeof(expected), "AllowExport=no (%s/" CONFIG_NAME ".d/\\x01.conf:5)", fixture.lib);
+        ck_assert_str_eq(policy_cite(&policy, POLICY_ALLOW_EXPORT, cited), expected);
+        ck_assert_str_eq(policy_cite(&policy, POLICY_MAXIMUM_AGE, cited),
+                         "MaximumAgeSec=infinity (the default of framekeyd.conf)");
+        policy_set_on_bus(&policy, &policy_settings[POLICY_MAXIMUM_AGE], DAY);
+        ck_assert_str_eq(policy_cite(&policy, POLICY_MAXIMUM_AGE, cited),
+                         "MaximumAgeSec=1d (set on the bus in place of framekeyd.conf)");
 }
 END_TEST
 
@@ -286,13 +344,18 @@ START_TEST(every_wrong_line_is_told_with_its_place) {
                 fixture.etc, CONFIG_NAME,
                 "[Ratchet]\nDefaultIntervalSec=ten\nwhat is this\n\n# fine\n  and this\n[Keys\nMaximumAgeSec=\x01\n");
         write_text(fixture.etc, CONFIG_NAME ".d/10-a.conf", "[Keys]\nMaximumAgeSec=1d\nAllowExport=maybe\n");
-        before = policy = (Policy){ 11, 12, 13, false };
+        before = policy =
+                (Policy){ .default_ratchet_interval_usec = 11, .maximum_key_age_usec = 13, .allow_import = true };
         ck_assert_int_eq(load(&fixture, &policy), CONFIG_INVALID);
         ck_assert(equal(&policy, &before));
         (void)snprintf(expected, sizeof(expected),
                        "framekeyd: %s/" CONFIG_NAME ":2: DefaultIntervalSec=ten cannot be taken; write a time like",
                        fixture.etc);
         check_said(&fixture, expected);
+        /* What comes first goes without a line of the log, and is a line of its own. */
+        ck_assert_str_eq(fixture.fault.text + strlen(fixture.etc),
+                         "/" CONFIG_NAME ":2: DefaultIntervalSec=ten cannot be taken; write a time like 10min, 1h "
+                         "30min or 500ms, or infinity for none.");
         check_said(&fixture, CONFIG_NAME ":3: This is no line of a configuration; write [Section], Key=Value");
         check_said(&fixture, CONFIG_NAME ":6: This is no line");
         check_said(&fixture, CONFIG_NAME ":7: This is no line");
@@ -431,12 +494,13 @@ END_TEST
 
 START_TEST(what_is_printed_sets_the_same) {
         static const Policy policies[] = {
-                { .default_ratchet_interval_usec = 0, .minimum_ratchet_interval_usec = 0 },
-                { 90 * SECOND, 1500, 365 * DAY, true },
-                { 366 * DAY, 366 * DAY, 366 * DAY, false },
-                { 1, 1, 1, true },
+                { .default_ratchet_interval_usec = 0, .minimum_ratchet_interval_usec = 0, .allowed_profiles = 4 },
+                { 90 * SECOND, 1500, 365 * DAY, .allowed_profiles = 5, .allow_import = true,
+                  .require_secret_memory = true },
+                { 366 * DAY, 366 * DAY, 366 * DAY, .allowed_profiles = 1, .allow_export = true },
+                { 1, 1, 1, .allowed_profiles = 2 },
         };
-        char text[1024];
+        char text[4096];
 
         for (size_t i = 0; i < ELEMENTS(policies); i++) {
                 FILE *file = fmemopen(text, sizeof(text), "w");
@@ -455,9 +519,9 @@ START_TEST(what_is_printed_sets_the_same) {
 END_TEST
 
 RUN_TESTS("config-file", without_files_the_defaults_apply, every_key_is_taken, values_are_taken_up_to_their_bounds,
-          words_for_yes_and_no_are_systemds, drop_ins_follow_the_main_file_by_name,
-          of_two_files_of_one_name_the_first_directorys_is_read, other_names_are_no_drop_ins,
-          a_file_by_name_is_read_alone, every_wrong_line_is_told_with_its_place, the_last_line_is_looked_at_too,
-          bytes_of_the_file_do_not_forge_lines_of_the_log, what_is_unknown_is_told_and_ignored,
-          a_default_below_the_minimum_is_told, lines_that_are_no_text_are_refused,
+          profiles_are_a_set_of_names, each_value_tells_where_it_comes_from, words_for_yes_and_no_are_systemds,
+          drop_ins_follow_the_main_file_by_name, of_two_files_of_one_name_the_first_directorys_is_read,
+          other_names_are_no_drop_ins, a_file_by_name_is_read_alone, every_wrong_line_is_told_with_its_place,
+          the_last_line_is_looked_at_too, bytes_of_the_file_do_not_forge_lines_of_the_log,
+          what_is_unknown_is_told_and_ignored, a_default_below_the_minimum_is_told, lines_that_are_no_text_are_refused,
           what_cannot_be_read_is_not_taken_for_absent, what_is_printed_sets_the_same)
