@@ -38,6 +38,7 @@ libcontrol_la_SOURCES = \
 	daemon/control/session-properties.c \
 	daemon/control/session-wrap.c \
 	daemon/control/statistics.c daemon/control/statistics.h \
+	daemon/control/status.c daemon/control/status.h \
 	daemon/control/table.h \
 	daemon/control/timespan.c daemon/control/timespan.h \
 	daemon/util/realtime.c daemon/util/realtime.h \

@@ -8,6 +8,7 @@
 #include "control/object-tree.h"
 #include "control/reload.h"
 #include "control/session-object.h"
+#include "control/status.h"
 
 #include <signal.h>
 #include <systemd/sd-daemon.h>
@@ -99,6 +100,10 @@ static int start_plane(Daemon *daemon) {
                 return r;
         r = sd_event_add_io(daemon->event, NULL, channel_server_event_fd(daemon->server), EPOLLIN, on_server, daemon);
         return r < 0 ? r : 0;
+}
+
+static int start_status(Daemon *daemon) {
+        return status_new(&daemon->status, daemon);
 }
 
 static int open_address(sd_bus **ret, const char *address) {
@@ -205,7 +210,8 @@ static int take_name(Daemon *daemon) {
 }
 
 static int start(Daemon *daemon) {
-        static int (*const steps[])(Daemon *) = { start_books, start_event, start_plane, start_bus, take_name };
+        static int (*const steps[])(Daemon *) = { start_books,  start_event, start_plane,
+                                                  start_status, start_bus,   take_name };
         int r = 0;
 
         for (size_t i = 0; i < ELEMENTS(steps) && r == 0; i++)
@@ -238,6 +244,7 @@ Daemon *daemon_free(Daemon *daemon) {
         (void)plane_free(daemon->plane);
         (void)ledger_close(daemon->ledger);
         sd_bus_flush_close_unref(daemon->bus);
+        (void)status_free(daemon->status);
         sd_event_unref(daemon->event);
         (void)quota_free(daemon->quota);
         (void)audit_free(daemon->audit);
@@ -248,9 +255,9 @@ Daemon *daemon_free(Daemon *daemon) {
 int daemon_run(Daemon *daemon) {
         int r;
 
-        (void)sd_notify(0, "READY=1\nSTATUS=Serving " DAEMON_BUS_NAME "."); /* nobody may be listening */
+        status_tell(daemon->status, "READY=1");
         r = sd_event_loop(daemon->event);
-        (void)sd_notify(0, "STOPPING=1\nSTATUS=Wiping keys.");
+        (void)sd_notify(0, "STOPPING=1\nSTATUS=Wiping keys."); /* nobody may be listening */
         if (r < 0)
                 return r;
         return daemon->lost_bus ? DAEMON_NO_BUS : 0;

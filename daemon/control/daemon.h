@@ -54,6 +54,7 @@ typedef struct Daemon {
         ChannelServer *server;
         CallerCache callers;
         SessionObject *sessions; /* by id */
+        struct Status *status;
         bool lost_bus;
 } Daemon;
 

@@ -4,6 +4,7 @@
 
 #include "control/errors.h"
 #include "control/manager-bus.h"
+#include "control/status.h"
 #include "crypto/arena.h"
 
 #include <inttypes.h>
@@ -84,6 +85,6 @@ int reload_config(Daemon *daemon, const Caller *caller) {
                 replace_policy(daemon, caller, &policy);
                 log_line(daemon->log, LOG_INFO, "The configuration was read again.");
         }
-        (void)sd_notify(0, "READY=1\nSTATUS=Serving " DAEMON_BUS_NAME "."); /* as above */
+        status_tell(daemon->status, "READY=1");
         return r;
 }

@@ -16,6 +16,7 @@ bus_scripts = \
 	tests/bus/sessions.sh \
 	tests/bus/settings.sh \
 	tests/bus/startup.sh \
+	tests/bus/status.sh \
 	tests/bus/units.sh \
 	tests/bus/wrapped.sh
 bus_client = tests/bus/client.c tests/bus/client.h

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Opens a session with a participant and a channel, prints their three paths, and holds them in the
+ * Opens a session with a participant, a channel and a key, prints the paths of the first three, and holds them in the
  * background until the file given as argument is there, at most half a minute.
  */
 #include "util/util.h"
@@ -57,11 +57,21 @@ static int hold(sd_bus *bus, char *ret_paths[3]) {
         return r;
 }
 
+static int make_key(sd_bus *bus, const char *session) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        int r;
+
+        r = sd_bus_call_method(bus, NAME, session, NAME ".Session", "GenerateKey", &error, NULL, "sua{sv}", "", 0, 0);
+        if (r < 0)
+                (void)fprintf(stderr, "hold-objects: GenerateKey: %s\n", error.message);
+        return r;
+}
+
 int main(int argc, char *argv[]) {
         sd_bus *bus = NULL; /* never closed: its end is the end of the session */
         char *paths[3] = { NULL };
 
-        if (argc != 2 || sd_bus_open_system(&bus) < 0 || hold(bus, paths) < 0)
+        if (argc != 2 || sd_bus_open_system(&bus) < 0 || hold(bus, paths) < 0 || make_key(bus, paths[0]) < 0)
                 return EXIT_FAILURE;
         (void)printf("%s %s %s\n", paths[0], paths[1], paths[2]);
         (void)fclose(stdout);

@@ -66,7 +66,7 @@ busctl --system --json=short call org.framekey1 /org/framekey1 org.framekey1.Man
 call /org/framekey1 org.framekey1.Manager Lock bs true "trying the switch"
 [ "$(busctl --system get-property org.framekey1 /org/framekey1 org.framekey1.Manager Locked)" = "b true" ] || fail "Lock"
 call /org/framekey1 org.framekey1.Manager Lock bs false "trying the switch"
-[ "$(call /org/framekey1 org.framekey1.Manager RatchetKeys 'ssa{sv}' "" "somebody joined" 0)" = "u 0" ] || fail "RatchetKeys"
+[ "$(call /org/framekey1 org.framekey1.Manager RatchetKeys 'ssa{sv}' "" "somebody joined" 0)" = "u 1" ] || fail "RatchetKeys"
 call /org/framekey1 org.framekey1.Manager CloseSession ss "${session##*/}" 'line one
 line two" result="ok' >/dev/null
 ! call /org/framekey1 org.framekey1.Manager GetSession s "${session##*/}" 2>/dev/null || fail "the session is still there"

@@ -147,6 +147,9 @@ configuration() {
         claim "a reload of a wrong one fails" bash -c '! systemctl reload framekeyd.service 2>/dev/null'
         claim "and changes nothing" equal "$(property MaximumKeyAgeUSec)" "t 86400000000"
         claim "it is active as before" equal "$(systemctl is-active framekeyd.service)" active
+        claim "its status tells what is wrong" equal "$(systemctl show -P StatusText framekeyd.service |
+                grep -o 'REFUSED.*')" "REFUSED, what was read before applies: $file:2: AllowExport=maybe cannot be \
+taken; write yes or no."
         claim "and the journal" bash -c "journalctl -b -o cat -u framekeyd.service -p err | grep -q '$file:2: AllowExport'"
         claim "with a wrong one it does not start" bash -c '! systemctl restart framekeyd.service 2>/dev/null'
         claim "and says so by its status" equal "$(systemctl show -P ExecMainStatus framekeyd.service)" 6
