@@ -48,6 +48,7 @@ static int choose_id(SessionObject *session) {
 
 int session_object_new(SessionObject **ret, Daemon *daemon, const Caller *owner, const SessionRequest *request) {
         _cleanup_(session_object_free_p) SessionObject *session = NULL;
+        SessionConfig config = request->config;
         int r;
 
         session = calloc(1, sizeof(*session));
@@ -73,7 +74,8 @@ int session_object_new(SessionObject **ret, Daemon *daemon, const Caller *owner,
         r = choose_id(session);
         if (r < 0)
                 return r;
-        r = session_new(&session->session, daemon->plane, &request->config, session_events_handle, session);
+        config.account = owner->uid;
+        r = session_new(&session->session, daemon->plane, &config, session_events_handle, session);
         if (r < 0)
                 return r;
         HASH_ADD_KEYPTR(hh, daemon->sessions, session->id, strlen(session->id), session);

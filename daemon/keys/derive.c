@@ -226,6 +226,7 @@ static SessionJob *job_new(Session *session, JobKind kind, uint32_t participant,
         job->schedule = *schedule;
         job->derive.schedule = &job->schedule;
         job->derive.done = job_done;
+        job->derive.account = session->config.account;
         return job;
 }
 

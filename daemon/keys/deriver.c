@@ -20,6 +20,7 @@ typedef struct DeriverThread {
         sem_t waiting;              /* counts submitted jobs */
         _Atomic(DeriveJob *) inbox; /* newest first */
         DeriveJob *queue;           /* oldest first; this thread's own */
+        uint32_t served;            /* account of the last job */
 } DeriverThread;
 
 struct Deriver {
@@ -105,6 +106,22 @@ static void thread_set_priority(DeriverClass class) {
                 (void)setpriority(PRIO_PROCESS, (id_t)gettid(), AWAITED_NICE);
 }
 
+/* The oldest job of the next account, round and round; NULL: there is none. */
+static DeriveJob *take_turn(DeriverThread *t) {
+        DeriveJob **best = NULL, *job;
+
+        /* What comes after the account served last is least, and that account itself is most. */
+        for (DeriveJob **i = &t->queue; *i; i = &(*i)->next)
+                if (!best || (*i)->account - t->served - 1 < (*best)->account - t->served - 1)
+                        best = i;
+        if (!best)
+                return NULL;
+        job = *best;
+        *best = job->next;
+        t->served = job->account;
+        return job;
+}
+
 static void *thread_main(void *userdata) {
         DeriverThread *t = userdata;
         Deriver *deriver = t->deriver;
@@ -120,10 +137,9 @@ static void *thread_main(void *userdata) {
                 while (*tail)
                         tail = &(*tail)->next;
                 *tail = list_take(&t->inbox);
-                job = t->queue;
+                job = take_turn(t);
                 if (!job) /* the one post without a job is the order to stop */
                         return NULL;
-                t->queue = job->next;
                 job->error = derive(job, &deriver->stopping);
                 finish(deriver, job);
         }

@@ -29,6 +29,7 @@ struct DeriveJob {
         Secret *material;             /* where to start, NULL if n_steps is 0; wiped by whoever frees the job */
         uint32_t n_steps;             /* how many steps to derive; 0: only come back through done */
         uint32_t first_step;          /* number of the first of them */
+        uint32_t account;             /* whose it is */
         bool keep_first;              /* if there are several */
         ScheduleStep *first;          /* ... then it is here, arena block */
         ScheduleStep *result;         /* the last of them, arena block; NULL if n_steps is 0 or on error */
@@ -42,11 +43,12 @@ int deriver_new(Deriver **ret);
 /* Ends both threads (after the step in hand) and finishes waiting jobs with -ECANCELED. Takes NULL; returns NULL. */
 Deriver *deriver_free(Deriver *deriver);
 DEFINE_CLEANUP(Deriver, deriver_free)
-/* Never fails. Jobs of a class run in order. */
+/* Never fails. Jobs of a class and an account run in order; accounts take turns, so that nobody's hundred passphrases
+ * keep another's first one waiting for longer than one. */
 void deriver_submit(Deriver *deriver, DeriveJob *job, DeriverClass class);
 /* Jobs that are not done yet. Main thread. */
 unsigned deriver_n_jobs(const Deriver *deriver);
 /* Readable when deriver_dispatch() has something to do. */
 int deriver_event_fd(const Deriver *deriver);
-/* Calls `done` of finished jobs, in order per class. */
+/* Calls `done` of finished jobs, in the order in which they were. */
 void deriver_dispatch(Deriver *deriver);

@@ -56,6 +56,7 @@ typedef struct RatchetPolicy {
 typedef struct SessionConfig {
         enum framekey_format format;
         bool shared;               /* one key for everybody, else a keyring a participant */
+        uint32_t account;          /* whose it is: derivations of several accounts take turns */
         uint32_t ring_size;        /* 1..SESSION_RING_MAX */
         uint32_t ratchet_window;   /* 0..SESSION_WINDOW_MAX steps */
         uint64_t grace_usec;       /* life of the previous generation at a receiver */

@@ -5,6 +5,7 @@ keys_unit_tests = \
 	tests/unit/test-budget \
 	tests/unit/test-replay \
 	tests/unit/test-trailer-frame \
+	tests/unit/test-deriver \
 	tests/unit/test-schedule \
 	tests/unit/test-session \
 	tests/unit/test-life \
@@ -38,6 +39,10 @@ tests_unit_test_replay_LDADD = libkeyplane.la $(CHECK_LIBS)
 tests_unit_test_trailer_frame_SOURCES = tests/unit/test-trailer-frame.c
 tests_unit_test_trailer_frame_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_trailer_frame_LDADD = libkeyplane.la $(CHECK_LIBS)
+
+tests_unit_test_deriver_SOURCES = tests/unit/test-deriver.c
+tests_unit_test_deriver_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_deriver_LDADD = libkeyplane.la $(CHECK_LIBS)
 
 tests_unit_test_schedule_SOURCES = tests/unit/test-schedule.c
 tests_unit_test_schedule_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(JANSSON_CFLAGS)
