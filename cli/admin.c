@@ -29,13 +29,17 @@ int verb_revoke(int argc, char **argv, Context *context) {
                 .n_min = 2,
                 .n_max = 2,
         };
+        _cleanup_free_ char *id = NULL;
         const char *reason = "";
         int r, first;
 
         r = parse(context, usage, argc, argv, &reason, &first);
         if (r != CLI_OK)
                 return cli_parse_status(r);
-        r = context_call(context, MANAGER_PATH, MANAGER_INTERFACE, "RevokeParticipant", NULL, "sss", argv[first],
+        r = session_resolve(context, argv[first], &id);
+        if (r != CLI_OK)
+                return r;
+        r = context_call(context, MANAGER_PATH, MANAGER_INTERFACE, "RevokeParticipant", NULL, "sss", id,
                          argv[first + 1], reason);
         if (r != CLI_OK)
                 return r;
@@ -51,17 +55,20 @@ int verb_close(int argc, char **argv, Context *context) {
                 .n_min = 1,
                 .n_max = 1,
         };
+        _cleanup_free_ char *id = NULL;
         const char *reason = "";
         int r, first;
 
         r = parse(context, usage, argc, argv, &reason, &first);
         if (r != CLI_OK)
                 return cli_parse_status(r);
-        r = context_call(context, MANAGER_PATH, MANAGER_INTERFACE, "CloseSession", NULL, "ss", argv[first], reason);
+        r = session_resolve(context, argv[first], &id);
         if (r != CLI_OK)
                 return r;
-        return output_done(context, json_pack("{s:s}", "closed", argv[first]), "Closed session %s; its keys are wiped.",
-                           argv[first]);
+        r = context_call(context, MANAGER_PATH, MANAGER_INTERFACE, "CloseSession", NULL, "ss", id, reason);
+        if (r != CLI_OK)
+                return r;
+        return output_done(context, json_pack("{s:s}", "closed", id), "Closed session %s; its keys are wiped.", id);
 }
 
 static int set_locked(Context *context, CliUsage usage, int argc, char **argv, bool locked) {

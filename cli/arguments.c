@@ -139,6 +139,18 @@ static int take_common(Context *context, size_t option, const char *value) {
         return CLI_OK;
 }
 
+const CliOption *cli_common_options(size_t *ret_n) {
+        *ret_n = ELEMENTS(common_options);
+        return common_options;
+}
+
+void cli_take_bus_option(Context *context, const CliOption *option, const char *value) {
+        size_t i = (size_t)(option - common_options);
+
+        if (option >= common_options && i <= COMMON_MACHINE)
+                (void)take_common(context, i, value); /* these cannot be wrong */
+}
+
 /* ---- help ---- */
 
 static void print_option(const CliOption *option) {
@@ -276,6 +288,10 @@ int cli_parse(Context *context, const CliUsage *usage, int argc, char **argv, vo
         Parser parser;
         int r, n;
 
+        if (context->completing) {
+                complete_in_verb(context, usage, argc, argv);
+                return -ECANCELED;
+        }
         parser_init(&parser, usage->options, usage->n_options, ":");
         r = parser_run(&parser, context, usage, argc, argv, userdata);
         if (r != CLI_OK)

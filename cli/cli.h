@@ -32,9 +32,10 @@ typedef struct Context {
         enum framekey_bus bus;
         const char *where; /* address, host or machine */
         JsonMode json;
-        bool quiet;              /* no hints, no summaries */
-        bool legend;             /* table headings */
-        bool colors;             /* standard output is a terminal that wants them */
+        bool quiet;      /* no hints, no summaries */
+        bool legend;     /* table headings */
+        bool colors;     /* standard output is a terminal that wants them */
+        bool completing; /* a shell asks what could stand in this place: no daemon is started, nobody is asked */
         framekey_client *client; /* NULL before context_client() */
 } Context;
 
@@ -72,6 +73,25 @@ static inline int cli_parse_status(int r) {
 /* Decimal number of at most `max`; CLI_OK, or CLI_USAGE after a message naming the option. */
 int cli_number(const char *option, const char *value, uint64_t max, uint64_t *ret);
 
+/* The options of all verbs. */
+const CliOption *cli_common_options(size_t *ret_n);
+/* Takes an option that says which bus; others have no effect. */
+void cli_take_bus_option(Context *context, const CliOption *option, const char *value);
+
+/* ---- completion (complete.c) ---- */
+
+/* What the shells call; nobody types it. */
+#define COMPLETION_VERB "__complete"
+/* How long a shell waits for a daemon between two keys. */
+#define COMPLETION_TIMEOUT_USEC (700 * USEC_PER_MSEC)
+
+/* For words in front of the verb's end; the last one is the current. Position of the verb; 0 if the answer is printed;
+ * -ENOENT if a verb is to be named. Standard error is silent from then on. */
+int complete_before_verb(Context *context, int argc, char **argv);
+void complete_offer_verb(const char *name, const char *help);
+/* Prints what can stand in place of the last argument. cli_parse() calls it instead of parsing. */
+void complete_in_verb(Context *context, const CliUsage *usage, int argc, char **argv);
+
 /* ---- messages ---- */
 
 /* One sentence on standard error. */
@@ -99,8 +119,8 @@ int context_properties(Context *context, const char *path, const char *interface
 int message_to_json(sd_bus_message *m, json_t **ret);
 /* Bytes as hex digits; NULL without memory. */
 json_t *json_hex(const uint8_t *bytes, size_t length);
-/* Path of a session by its id, asked from the daemon; free it. */
-int context_session_path(Context *context, const char *id, char **ret);
+/* Path of a session by its id or label, asked from the daemon; free it. */
+int context_session_path(Context *context, const char *session, char **ret);
 
 #define MANAGER_PATH          "/org/framekey1"
 #define MANAGER_INTERFACE     "org.framekey1.Manager"
@@ -150,6 +170,16 @@ char *text_count(const json_t *value); /* a number; 0 is none */
 char *text_when(const json_t *value);  /* microseconds since 1970 as "in 4 min", "4 min ago"; 0 is - */
 char *text_time(const json_t *value);  /* microseconds since 1970, local time */
 char *text_list(const json_t *value);  /* array of strings: a, b */
+
+/* ---- sessions (sessions.c) ---- */
+
+/* Appends the sessions that the caller may see: objects with id, path, profile, label, created_usec, uid. */
+int sessions_read(Context *context, json_t *rows);
+/* Whether a label names exactly one of these sessions, and is no other's id. */
+bool session_is_named(const json_t *rows, const char *label);
+/* The id of the session that people call `name`: an id, or the label of one that they may see. What is neither is given
+ * back as it is, for the daemon to answer. Free it. */
+int session_resolve(Context *context, const char *name, char **ret_id);
 
 /* ---- streams and what is wrong with them (streams.c) ---- */
 

@@ -7,6 +7,7 @@ cli_framekeyctl_SOURCES = \
 	cli/admin.c \
 	cli/arguments.c \
 	cli/cli.h \
+	cli/complete.c \
 	cli/context.c \
 	cli/events.c \
 	cli/filter-commands.c \
@@ -20,6 +21,7 @@ cli_framekeyctl_SOURCES = \
 	cli/output.c \
 	cli/overview.c \
 	cli/secret.c \
+	cli/sessions.c \
 	cli/show.c \
 	cli/streams.c \
 	daemon/keys/preset.c
@@ -31,11 +33,15 @@ cli_framekeyctl_LDADD = \
 	$(JANSSON_LIBS) \
 	$(SMARTCOLS_LIBS)
 
-# The file is installed under the command's name, which is how bash finds it.
-bashcompletiondir = $(datadir)/bash-completion/completions
+# Each is installed under the name by which its shell finds it.
 nodist_bashcompletion_DATA = cli/completion/framekeyctl
-EXTRA_DIST += cli/completion/framekeyctl.bash
-CLEANFILES += cli/completion/framekeyctl
+nodist_zshcompletion_DATA = cli/completion/_framekeyctl
+dist_fishcompletion_DATA = cli/completion/framekeyctl.fish
+EXTRA_DIST += cli/completion/framekeyctl.bash cli/completion/framekeyctl.zsh
+CLEANFILES += cli/completion/framekeyctl cli/completion/_framekeyctl
 
 cli/completion/framekeyctl: cli/completion/framekeyctl.bash
 	$(AM_V_GEN)$(MKDIR_P) cli/completion && cp $(srcdir)/cli/completion/framekeyctl.bash $@
+
+cli/completion/_framekeyctl: cli/completion/framekeyctl.zsh
+	$(AM_V_GEN)$(MKDIR_P) cli/completion && cp $(srcdir)/cli/completion/framekeyctl.zsh $@

@@ -24,6 +24,8 @@ int context_client(Context *context, framekey_client **ret) {
                         cli_tell("%s", error ?: strerror(-r));
                         return CLI_UNREACHABLE;
                 }
+                if (context->completing)
+                        framekey_client_set_timeout(context->client, COMPLETION_TIMEOUT_USEC);
         }
         *ret = context->client;
         return CLI_OK;
@@ -40,7 +42,11 @@ static int call_send(Context *context, sd_bus_message *m, sd_bus_message **ret_r
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         int r;
 
-        r = sd_bus_call(framekey_client_get_bus(context->client), m, 0, &error, &reply);
+        /* These only fail on sealed messages. */
+        (void)sd_bus_message_set_allow_interactive_authorization(m, !context->completing);
+        (void)sd_bus_message_set_auto_start(m, !context->completing);
+        r = sd_bus_call(framekey_client_get_bus(context->client), m, context->completing ? COMPLETION_TIMEOUT_USEC : 0,
+                        &error, &reply);
         if (r < 0)
                 return cli_fail_client(context->client, framekey_client_note_error(context->client, r, &error));
         if (ret_reply)
@@ -67,7 +73,6 @@ int context_call(Context *context, const char *path, const char *interface, cons
         va_end(arguments);
         if (r < 0)
                 return cli_fail("Cannot make the call: %s.", strerror(-r));
-        (void)sd_bus_message_set_allow_interactive_authorization(m, true); /* only fails on sealed messages */
         return call_send(context, m, ret_reply);
 }
 
@@ -82,11 +87,15 @@ int context_properties(Context *context, const char *path, const char *interface
         return r < 0 ? cli_fail("The daemon's reply cannot be read: %s.", strerror(-r)) : CLI_OK;
 }
 
-int context_session_path(Context *context, const char *id, char **ret) {
+int context_session_path(Context *context, const char *session, char **ret) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        _cleanup_free_ char *id = NULL;
         const char *path;
         int r;
 
+        r = session_resolve(context, session, &id);
+        if (r != CLI_OK)
+                return r;
         r = context_call(context, MANAGER_PATH, MANAGER_INTERFACE, "GetSession", &reply, "s", id);
         if (r != CLI_OK)
                 return r;

@@ -111,15 +111,15 @@ static int take_import_option(Context *context, size_t option, const char *value
         return CLI_OK;
 }
 
-static int attach(Context *context, const char *id, framekey_session **ret) {
-        framekey_client *client;
+static int attach(Context *context, const char *name, framekey_session **ret) {
+        _cleanup_free_ char *id = NULL;
         int r;
 
-        r = context_client(context, &client);
+        r = session_resolve(context, name, &id);
         if (r != CLI_OK)
                 return r;
-        r = framekey_session_attach(client, id, ret);
-        return r < 0 ? cli_fail_client(client, r) : CLI_OK;
+        r = framekey_session_attach(context->client, id, ret);
+        return r < 0 ? cli_fail_client(context->client, r) : CLI_OK;
 }
 
 /* ---- import ---- */
@@ -263,11 +263,15 @@ static int ratchet_one(Context *context, const char *id, const char *participant
         return output_done(context, json_pack("{s:I}", "step", (json_int_t)step), "The key is at step %u.", step);
 }
 
-static int ratchet_session(Context *context, const char *id, const char *reason) {
+static int ratchet_session(Context *context, const char *name, const char *reason) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        _cleanup_free_ char *id = NULL;
         uint32_t n;
         int r;
 
+        r = session_resolve(context, name, &id);
+        if (r != CLI_OK)
+                return r;
         r = context_call(context, MANAGER_PATH, MANAGER_INTERFACE, "RatchetKeys", &reply, "ssa{sv}", id, reason, 0);
         if (r != CLI_OK)
                 return r;
@@ -339,11 +343,15 @@ static int rotate_one(Context *context, const char *id, const char *participant,
         return r < 0 ? cli_fail_client(context->client, r) : CLI_OK;
 }
 
-static int rotate_session(Context *context, const char *id, const char *reason, uint32_t *ret_rotated,
+static int rotate_session(Context *context, const char *name, const char *reason, uint32_t *ret_rotated,
                           uint32_t *ret_requested) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        _cleanup_free_ char *id = NULL;
         int r;
 
+        r = session_resolve(context, name, &id);
+        if (r != CLI_OK)
+                return r;
         r = context_call(context, MANAGER_PATH, MANAGER_INTERFACE, "RotateKeys", &reply, "ssa{sv}", id, reason, 0);
         if (r != CLI_OK)
                 return r;

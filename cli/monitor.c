@@ -100,16 +100,19 @@ int verb_monitor(int argc, char **argv, Context *context) {
         };
         _cleanup_(framekey_session_free_p) framekey_session *session = NULL;
         Monitor monitor = { .context = context };
+        _cleanup_free_ char *id = NULL;
         framekey_client *client;
         int r, first;
 
         r = cli_parse(context, &usage, argc, argv, NULL, &first);
         if (r != CLI_OK)
                 return cli_parse_status(r);
-        r = context_client(context, &client);
+        r = session_resolve(context, argv[first], &id);
+        if (r == CLI_OK)
+                r = context_client(context, &client);
         if (r != CLI_OK)
                 return r;
-        r = framekey_session_attach(client, argv[first], &session);
+        r = framekey_session_attach(client, id, &session);
         if (r < 0)
                 return cli_fail_client(client, r);
         monitor.session = session;
@@ -119,6 +122,6 @@ int verb_monitor(int argc, char **argv, Context *context) {
         r = framekey_session_set_handler(session, on_event, &monitor);
         if (r < 0)
                 return cli_fail_client(client, r);
-        cli_hint(context, "Listening to session %s; Ctrl-C ends it.", argv[first]);
+        cli_hint(context, "Listening to session %s; Ctrl-C ends it.", id);
         return watch(&monitor, client);
 }

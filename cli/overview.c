@@ -36,35 +36,6 @@ static const Column session_columns[] = {
         { .key = "created_usec", .heading = "SINCE", .text = text_time },
 };
 
-/* ListSessions() -> a(sosstu) */
-static int read_sessions(sd_bus_message *m, json_t *rows) {
-        const char *id, *path, *profile, *label;
-        uint64_t created;
-        uint32_t uid;
-        int r;
-
-        r = sd_bus_message_enter_container(m, 'a', "(sosstu)");
-        while (r >= 0 && (r = sd_bus_message_read(m, "(sosstu)", &id, &path, &profile, &label, &created, &uid)) > 0) {
-                json_t *row = json_pack("{s:s, s:s, s:s, s:s, s:I, s:I}", "id", id, "path", path, "profile", profile,
-                                        "label", label, "created_usec", (json_int_t)created, "uid", (json_int_t)uid);
-
-                if (!row || json_array_append_new(rows, row) < 0)
-                        return -ENOMEM;
-        }
-        return r;
-}
-
-static int get_sessions(Context *context, json_t *rows) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-        int r;
-
-        r = context_call(context, MANAGER_PATH, MANAGER_INTERFACE, "ListSessions", &reply, "");
-        if (r != CLI_OK)
-                return r;
-        r = read_sessions(reply, rows);
-        return r < 0 ? cli_fail("The daemon's reply cannot be read: %s.", strerror(-r)) : CLI_OK;
-}
-
 static int print_sessions(const Context *context, const json_t *rows) {
         return output_rows(context, "sessions", session_columns, ELEMENTS(session_columns), rows);
 }
@@ -73,7 +44,7 @@ static int list_sessions(Context *context) {
         _cleanup_json_ json_t *rows = json_array();
         int r;
 
-        r = get_sessions(context, rows);
+        r = sessions_read(context, rows);
         return r == CLI_OK ? print_sessions(context, rows) : r;
 }
 
@@ -159,7 +130,7 @@ int verb_status(int argc, char **argv, Context *context) {
                 return cli_parse_status(r);
         r = context_properties(context, MANAGER_PATH, MANAGER_INTERFACE, &properties);
         if (r == CLI_OK)
-                r = get_sessions(context, sessions);
+                r = sessions_read(context, sessions);
         if (r == CLI_OK)
                 r = get_troubles(context, sessions, troubles);
         if (r == CLI_OK && json_object_set(properties, "Troubles", troubles) < 0)

@@ -2,6 +2,7 @@
 # Tests of framekeyctl and libframekey-bus, each under a bus and a daemon of its own.
 cli_tests = \
 	tests/cli/test-client.sh \
+	tests/cli/test-completion.sh \
 	tests/cli/test-dave.sh \
 	tests/cli/test-events.sh \
 	tests/cli/test-formats.sh \
@@ -19,7 +20,7 @@ cli_tests = \
 	tests/cli/test-wrapped.sh
 dist_check_SCRIPTS += $(cli_tests)
 TESTS += $(cli_tests)
-EXTRA_DIST += tests/cli/common.sh tests/cli/terminal-import.py
+EXTRA_DIST += tests/cli/common.sh tests/cli/shell-complete.py tests/cli/terminal-import.py
 
 if HAVE_CHECK
 check_PROGRAMS += tests/cli/test-client

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Command lines, help and completion: what needs no daemon, and what to say when there is none.
+# Command lines and help: what needs no daemon, and what to say when there is none.
 no_daemon=yes
 . "$(dirname "$0")/common.sh"
 source_dir=$here/../..
@@ -19,7 +19,7 @@ refused() {
 status "help" 0 "$framekeyctl" --help
 equal "help: nothing on standard error" "" "$err"
 contains "help" "Exit status:" "$out"
-verbs=$(sed -n '/^Commands:/,/^$/s/^  \([a-z-]*\) .*/\1/p' <<<"$out")
+verbs=$(sed -n '/^Options/q; s/^  \([a-z-]*\) .*/\1/p' <<<"$out")
 for verb in status list show presets monitor stats transport-key encrypt decrypt import activate ratchet rotate retire \
         revoke close lock unlock demo; do
         contains "help lists $verb" " $verb " " ${verbs//$'\n'/ } "
@@ -102,28 +102,4 @@ END
         wait "$bus" 2>/dev/null
 fi
 
-# ---- completion ----
-completion=$source_dir/cli/completion/framekeyctl.bash
-bash -n "$completion" || fail "the completion has errors"
-# complete WORD...: the proposals for the last word
-complete_line() {
-        bash -c '
-                _init_completion() { cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-                        words=("${COMP_WORDS[@]}") cword=$COMP_CWORD split=false; }
-                compopt() { :; }
-                . "$1"; shift
-                COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
-                _framekeyctl
-                printf "%s\n" "${COMPREPLY[@]}"' bash "$completion" "$@" 2>&1
-}
-for verb in $verbs; do
-        contains "completion of $verb" "$verb" "$(complete_line framekeyctl "${verb:0:2}")"
-        status "$verb --help" 0 "$framekeyctl" "$verb" --help
-        [ "$verb" = demo ] && continue
-        sed -n 's/^  .. \(--[a-z-]*\).*/\1/p' out.txt >options.txt
-        while read -r option; do
-                contains "completion of $verb $option" "$option" "$(complete_line framekeyctl "$verb" "$option")"
-        done <options.txt
-done
-equal "completion of --json" "pretty" "$(complete_line framekeyctl --json pr)"
 finish

@@ -85,6 +85,7 @@ as_json "show" "al ice local True 1 0" \
         show "$session"
 as_json "show" "[(0, 0, True)]" "[(k['index'], k['step'], k['active']) for k in d['participants'][0]['Keys']]" \
         show "$session"
+as_json "a session by its label" "$session" "d['session']['Id']" show framekeyctl
 as_json "stats of the session" "1 4" "'%d %d' % (d['ok'], d['bytes'])" stats "$session"
 as_json "stats of the participant" "1" "d['ok']" stats "$session" 'al ice'
 refused "stats of nobody" "." stats "$session" nobody
@@ -166,6 +167,20 @@ else
 fi
 exec {to}>&-
 wait "$pid"
+
+# ---- two of one label ----
+coproc TWO { exec "$framekeyctl" encrypt --profile=livekit-bytes --key-file=key; }
+pid=$TWO_PID to=${TWO[1]} from=${TWO[0]}
+send "one" "ok 0 0"
+first=$("$framekeyctl" list --no-legend | cut -d ' ' -f 1)
+start another "$framekeyctl" encrypt --profile=livekit-bytes --key-file=key
+say another "$(frame audio opus - f801)"
+refused "a label of two" "name one by its id" close framekeyctl
+status "one by its id" 0 "$framekeyctl" close "$first"
+status "now it is one's label" 0 "$framekeyctl" close framekeyctl
+exec {to}>&-
+wait "$pid"
+end another 0
 
 # ---- on a terminal ----
 if command -v script >/dev/null; then

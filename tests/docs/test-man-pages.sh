@@ -40,7 +40,7 @@ options_of() {
 }
 
 verbs_of_tool() {
-        "$build/cli/framekeyctl" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z][a-z-]*\).*/\1/p'
+        "$build/cli/framekeyctl" --help | sed -n '/^Options/q; s/^  \([a-z][a-z-]*\).*/\1/p'
 }
 
 members_of() {
