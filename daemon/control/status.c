@@ -90,10 +90,14 @@ static void describe(Daemon *daemon, char text[STATUS_TEXT_MAX]) {
                 add(text, ".");
 }
 
+static void told(Status *status) {
+        (void)sd_event_now(status->daemon->event, CLOCK_MONOTONIC, &status->told_usec); /* else it is told too often */
+}
+
 void status_tell(Status *status, const char *state) {
         describe(status->daemon, status->text);
-        (void)sd_notifyf(0, "%s\nSTATUS=%s", state, status->text);                      /* nobody may be listening */
-        (void)sd_event_now(status->daemon->event, CLOCK_MONOTONIC, &status->told_usec); /* else it is told too often */
+        (void)sd_notifyf(0, "%s\nSTATUS=%s", state, status->text); /* nobody may be listening */
+        told(status);
 }
 
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
@@ -105,7 +109,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
         describe(status->daemon, status->text);
         if (strcmp(before, status->text) != 0)
                 (void)sd_notifyf(0, "STATUS=%s", status->text); /* as above */
-        status->told_usec = usec;
+        told(status);                                           /* not `usec`, when it was due */
         return 0;
 }
 
