@@ -4,3 +4,15 @@
 dist_check_SCRIPTS += tests/nspawn/test-system-bus.sh tests/nspawn/test-unit.sh tests/nspawn/test-user-bus.sh
 TESTS += tests/nspawn/test-system-bus.sh tests/nspawn/test-unit.sh tests/nspawn/test-user-bus.sh
 EXTRA_DIST += tests/nspawn/ct-run tests/nspawn/inside-system-bus.sh
+
+# Scripts that run inside, each in a container of its own.
+TEST_EXTENSIONS = .nspawn
+NSPAWN_LOG_COMPILER = $(SHELL) $(srcdir)/tests/nspawn/run-in-container
+nspawn_tests = \
+	tests/nspawn/boot.nspawn \
+	tests/nspawn/crash.nspawn \
+	tests/nspawn/exposure.nspawn \
+	tests/nspawn/reload.nspawn \
+	tests/nspawn/users.nspawn
+TESTS += $(nspawn_tests)
+EXTRA_DIST += $(nspawn_tests) tests/nspawn/inside.sh tests/nspawn/run-in-container
