@@ -80,6 +80,7 @@ static bool install_done;
 static _Thread_local struct Scratch {
         uint8_t *base;
         size_t len, used;
+        bool lent;
 } scratch;
 
 static uint64_t bit_of(size_t unit) {
@@ -478,8 +479,14 @@ int arena_scratch_begin(size_t len) {
         return 0;
 }
 
+void arena_scratch_lend(void *memory, size_t len) {
+        assert(!scratch.base);
+        scratch = (struct Scratch){ .base = memory, .len = len, .lent = true };
+}
+
 void arena_scratch_end(void) {
-        arena_release(installed, scratch.base);
+        if (!scratch.lent)
+                arena_release(installed, scratch.base);
         scratch = (struct Scratch){ 0 };
 }
 

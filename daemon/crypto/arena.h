@@ -47,7 +47,10 @@ Arena *arena_installed(void);
  * it is used up: nothing is given back in between. For its calls that end the process when memory runs out, as its
  * big integers do. What libgcrypt keeps for longer must not be made meanwhile. Not nested. 0; -ENOMEM. */
 int arena_scratch_begin(size_t len);
-/* Wipes and gives the block back. */
+/* The same from memory of the caller's outside the arena, for what no secret can be read off any more and is too large
+ * to be kept in there. */
+void arena_scratch_lend(void *memory, size_t len);
+/* Wipes and gives the block back; lent memory stays with its owner. */
 void arena_scratch_end(void);
 
 ArenaProtection arena_protection(const Arena *arena);

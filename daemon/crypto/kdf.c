@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * PBKDF2 by libgcrypt; HKDF composed from its HMAC, because 1.10 has none. All running state is in
+ * PBKDF2 and Argon2id by libgcrypt; HKDF composed from its HMAC, because 1.10 has none. All running state is in
  * libgcrypt's handles, hence in the arena; partial results only ever lie in the caller's output.
  */
 #include "crypto/kdf.h"
@@ -9,6 +9,7 @@
 #include "crypto/secret.h"
 
 #include <gcrypt.h>
+#include <sys/mman.h>
 
 typedef struct HashInfo {
         size_t len;
@@ -181,6 +182,51 @@ int kdf_hkdf(KdfHash hash, const void *ikm, size_t ikm_len, const void *salt, si
                 r = kdf_hkdf_expand(hash, prk, hashes[hash].len, info, info_len, out, out_len);
         arena_release(arena_installed(), prk);
         return r;
+}
+
+static void kdf_close_p(gcry_kdf_hd_t *kdf) {
+        if (*kdf)
+                gcry_kdf_close(*kdf);
+}
+
+/* In memory that was lent, which the handle needs to its end. */
+static gcry_error_t argon2id_run(const unsigned long parameters[4], const Piece *password, const Piece *salt, void *out,
+                                 size_t out_len) {
+        _cleanup_(kdf_close_p) gcry_kdf_hd_t kdf = NULL;
+        gcry_error_t error;
+
+        error = gcry_kdf_open(&kdf, GCRY_KDF_ARGON2, GCRY_KDF_ARGON2ID, parameters, 4, password->bytes, password->len,
+                              salt->bytes, salt->len, NULL, 0, NULL, 0);
+        if (!error)
+                error = gcry_kdf_compute(kdf, NULL);
+        if (!error)
+                error = gcry_kdf_final(kdf, out_len, out);
+        return error;
+}
+
+/* The handle and the rest that libgcrypt wants beside the blocks. */
+#define ARGON2_EXTRA 4096u
+
+int kdf_argon2id(const void *password, size_t password_len, const void *salt, size_t salt_len, uint32_t kib,
+                 uint32_t passes, void *out, size_t out_len) {
+        const unsigned long parameters[] = { out_len, passes, kib, 1 };
+        const Piece password_piece = { password, password_len }, salt_piece = { salt, salt_len };
+        size_t len = (size_t)kib * 1024 + ARGON2_EXTRA;
+        gcry_error_t error;
+        void *memory;
+
+        if (kib < 8 || passes == 0 || out_len < 4 || out_len > 64)
+                return -EINVAL;
+        memory = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (memory == MAP_FAILED)
+                return -ENOMEM;
+        (void)madvise(memory, len, MADV_DONTDUMP); /* the limit on core files is there too */
+        (void)madvise(memory, len, MADV_DONTFORK);
+        arena_scratch_lend(memory, len);
+        error = argon2id_run(parameters, &password_piece, &salt_piece, out, out_len);
+        arena_scratch_end();
+        (void)munmap(memory, len); /* cannot fail for a whole mapping of ours */
+        return leave(error);
 }
 
 int kdf_sha256(const void *bytes, size_t len, uint8_t ret_digest[32]) {
