@@ -11,6 +11,7 @@ libkeyplane_la_SOURCES = \
 	daemon/format/trailer.c daemon/format/trailer.h \
 	daemon/keys/budget.c daemon/keys/budget.h \
 	daemon/keys/chain.c daemon/keys/chain.h \
+	daemon/keys/check-value.c daemon/keys/check-value.h \
 	daemon/keys/counter-window.c daemon/keys/counter-window.h \
 	daemon/keys/dave-schedule.c daemon/keys/dave-schedule.h \
 	daemon/keys/derive.c \
@@ -29,6 +30,7 @@ libkeyplane_la_SOURCES = \
 	daemon/keys/replay.c daemon/keys/replay.h \
 	daemon/keys/seen.c daemon/keys/seen.h \
 	daemon/keys/schedule.c daemon/keys/schedule.h \
+	daemon/keys/security-code.c daemon/keys/security-code.h \
 	daemon/keys/selftest.c daemon/keys/selftest.h \
 	daemon/keys/transcrypt.c daemon/keys/transcrypt.h \
 	libclient/codec/clear.c libclient/codec/dave-ranges.c libclient/codec/escape.c libclient/codec/nalu.c \

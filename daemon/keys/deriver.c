@@ -98,6 +98,11 @@ static int derive(DeriveJob *job, const atomic_bool *stopping) {
         return 0;
 }
 
+/* One piece of work takes as long as a few derivations do: it is not interrupted. */
+static int do_work(DeriveJob *job, const atomic_bool *stopping) {
+        return is_unwanted(job, stopping) ? -ECANCELED : job->work(job);
+}
+
 static void thread_set_priority(DeriverClass class) {
         /* Failing is no error: a unit that forbids it gets derivations at normal priority. */
         if (class == DERIVER_AHEAD)
@@ -140,7 +145,7 @@ static void *thread_main(void *userdata) {
                 job = take_turn(t);
                 if (!job) /* the one post without a job is the order to stop */
                         return NULL;
-                job->error = derive(job, &deriver->stopping);
+                job->error = job->work ? do_work(job, &deriver->stopping) : derive(job, &deriver->stopping);
                 finish(deriver, job);
         }
 }

@@ -35,6 +35,7 @@ struct DeriveJob {
         ScheduleStep *result;         /* the last of them, arena block; NULL if n_steps is 0 or on error */
         int error;                    /* 0; -ENOMEM; -ECANCELED */
         atomic_bool cancelled;        /* nobody waits for it any more: stop after the step in hand */
+        int (*work)(DeriveJob *job);  /* instead of deriving, on the thread: the error to end with; NULL: derive */
         void (*done)(DeriveJob *job); /* main thread, from deriver_dispatch(); frees the job */
 };
 

@@ -3,7 +3,7 @@
  * The structs behind session.h, for the files that implement it: session.c (who is in the call),
  * slot.c (one key index of one participant), window.c (replay windows), frame.c and trailer-frame.c
  * (a frame), stream.c (how a stream fares), sender.c (what is sent under), life.c (what time and
- * use do to keys), rotate.c (fresh keys), derive.c (what waits for a derivation).
+ * use do to keys), rotate.c (fresh keys), derive.c (what waits for a derivation), security-code.c.
  * Everything here is guarded by Session.lock, except where said.
  */
 #pragma once
@@ -177,7 +177,8 @@ struct Session {
         SessionConfig config;
         SessionEventHandler handler;
         void *userdata;
-        SessionJob *jobs; /* derivations on their way; main thread */
+        SessionJob *jobs;           /* derivations on their way; main thread */
+        struct SecurityCode *codes; /* codes on their way; main thread */
 
         Turnstile lock;
         atomic_bool dirty;    /* a data thread changed something the main thread must look at */
@@ -305,3 +306,6 @@ int derive_install(Session *session, uint32_t participant, uint32_t index, Sched
                    const Schedule *schedule, uint32_t step, SessionDone done, void *userdata);
 /* Ends all derivations of a dying session: their callbacks get SESSION_CLOSED. Without the lock. */
 void session_cancel_jobs(Session *session);
+
+/* security-code.c: the same for codes. */
+void session_cancel_codes(Session *session);

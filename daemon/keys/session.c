@@ -90,6 +90,7 @@ Session *session_free(Session *session) {
         if (!session)
                 return NULL;
         session_cancel_jobs(session);
+        session_cancel_codes(session);
         plane_remove_session(session->plane, session);
 
         for (size_t i = 0; i < session->n_participants; i++)

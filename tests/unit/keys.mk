@@ -3,10 +3,12 @@
 if HAVE_CHECK
 keys_unit_tests = \
 	tests/unit/test-budget \
+	tests/unit/test-check-value \
 	tests/unit/test-replay \
 	tests/unit/test-trailer-frame \
 	tests/unit/test-deriver \
 	tests/unit/test-schedule \
+	tests/unit/test-security-code \
 	tests/unit/test-session \
 	tests/unit/test-life \
 	tests/unit/test-wipe \
@@ -31,6 +33,16 @@ noinst_HEADERS += tests/unit/keyplane-fixture.h tests/unit/runner.h
 tests_unit_test_budget_SOURCES = tests/unit/test-budget.c
 tests_unit_test_budget_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_budget_LDADD = libkeyplane.la $(CHECK_LIBS)
+
+# Bound at once as the daemon is, as below.
+tests_unit_test_check_value_SOURCES = tests/unit/test-check-value.c tests/unit/outside-arena.h
+tests_unit_test_check_value_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_check_value_LDFLAGS = $(AM_LDFLAGS) -Wl,-z,now
+tests_unit_test_check_value_LDADD = libkeyplane.la $(CHECK_LIBS)
+
+tests_unit_test_security_code_SOURCES = tests/unit/test-security-code.c
+tests_unit_test_security_code_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_security_code_LDADD = libkeyplane.la $(CHECK_LIBS)
 
 tests_unit_test_replay_SOURCES = tests/unit/test-replay.c
 tests_unit_test_replay_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
