@@ -29,6 +29,7 @@ libcontrol_la_SOURCES = \
 	daemon/control/secret-fd.c daemon/control/secret-fd.h \
 	daemon/control/session-bus.c daemon/control/session-bus.h \
 	daemon/control/session-channels.c \
+	daemon/control/session-code.c \
 	daemon/control/session-events.c \
 	daemon/control/session-keys.c \
 	daemon/control/session-limits.c daemon/control/session-limits.h \

@@ -9,6 +9,7 @@ libclient_libframekey_bus_la_SOURCES = \
 	libclient/bus/bus-internal.h \
 	libclient/bus/channel.c \
 	libclient/bus/client.c \
+	libclient/bus/code.c \
 	libclient/bus/events.c \
 	libclient/bus/keys.c \
 	libclient/bus/options.c \

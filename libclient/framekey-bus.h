@@ -162,6 +162,26 @@ int framekey_session_import_wrapped(framekey_session *session, const char *ident
                                     const void *package, size_t length, const char *const *options,
                                     uint32_t *ret_index);
 
+/** Digits in groups of three, spaces and the end. */
+#define FRAMEKEY_SECURITY_CODE_SIZE 32
+/** A key that counts in a security code. Valid during the call; `size` tells which members there are. */
+struct framekey_code_key {
+        uint32_t size;
+        uint32_t key_index;
+        uint32_t step;
+        const char *participant; /**< who sends under it */
+        uint64_t kid;            /**< SFrame: of step 0; else 0 */
+};
+typedef void (*framekey_code_key_handler)(framekey_session *session, const struct framekey_code_key *key,
+                                          void *userdata);
+/** What two people read to each other to see that they hold the same keys: equal at both ends if the same participants
+ * send under the same keys at the same steps. framekey(7) tells how to compare, and what it proves. `handler` (may be
+ * NULL) is called with each key that counts, by name, so that people can see why two codes differ. Takes a quarter
+ * of a second; -EBUSY asked too often; -ENOKEY nobody has a key. Show it to the user alone: whoever has it can test
+ * guesses of a weak passphrase, and wipe it after. */
+int framekey_session_get_security_code(framekey_session *session, char ret_code[FRAMEKEY_SECURITY_CODE_SIZE],
+                                       framekey_code_key_handler handler, void *userdata);
+
 /** Opens a channel. `ret_path` (may be NULL) gets its malloc'd object path for AddStream. */
 int framekey_session_open_channel(framekey_session *session, const char *const *options, framekey_channel **ret,
                                   char **ret_path);

@@ -36,6 +36,7 @@ static const struct {
         [AUDIT_ROTATE] = { "rotate", "7c8f846cd9d742ebb509b7d20d3087f7" },
         [AUDIT_ACTIVATE] = { "activate", "fd2e10eb17fb4347931a2e187becea45" },
         [AUDIT_RETIRE_KEY] = { "retire-key", "d95509d954ed48129dbf3c52cfc65c34" },
+        [AUDIT_SECURITY_CODE] = { "security-code", "7710b5387ee243e9a0257d94e8717627" },
         [AUDIT_OPEN_CHANNEL] = { "open-channel", "df36f59d7edd4f76b2bab55c101a6175" },
         [AUDIT_CLOSE_CHANNEL] = { "close-channel", "0948c289fdd6444785b9c24fd7a3a17d" },
         [AUDIT_CHANNEL_VIOLATED] = { "channel-violated", "721cbc3f65a846de80664b1df9c0a55a" },

@@ -29,6 +29,7 @@ typedef enum AuditAction {
         AUDIT_ROTATE,
         AUDIT_ACTIVATE,
         AUDIT_RETIRE_KEY,
+        AUDIT_SECURITY_CODE,
         AUDIT_OPEN_CHANNEL,
         AUDIT_CLOSE_CHANNEL,
         AUDIT_CHANNEL_VIOLATED,

@@ -3,6 +3,7 @@
 #include "control/quota.h"
 
 #include "control/table.h"
+#include "keys/budget.h"
 
 #include <assert.h>
 
@@ -11,6 +12,7 @@ struct QuotaUser {
         Quota *quota;
         unsigned n_charges;
         uint64_t used[QUOTA_MAX];
+        Budget slow;
         UT_hash_handle hh;
 };
 
@@ -130,6 +132,14 @@ void charge_release(Charge *charge) {
         user->n_charges--;
         *charge = (Charge){ 0 };
         user_put(user);
+}
+
+/* A fifth of a core, and a second of it at once: some codes to try around, then one a second. */
+static const BudgetLimit slow_limit = { .slowdown = 5, .burst_nsec = UINT64_C(4000000000) };
+
+bool charge_take_time(const Charge *charge, uint64_t now_usec, uint64_t cost_nsec) {
+        assert(charge->user);
+        return budget_take(&charge->user->slow, &slow_limit, now_usec, cost_nsec);
 }
 
 uint64_t quota_limit(const Quota *quota, QuotaKind kind) {

@@ -51,6 +51,10 @@ void charge_force(Charge *charge, uint64_t amount);
 /* Gives it back; a second time does nothing. */
 void charge_release(Charge *charge);
 
+/* Takes CPU time from the share that the charged user has for work that is slow on purpose. False: it is used up for
+ * now. */
+bool charge_take_time(const Charge *charge, uint64_t now_usec, uint64_t cost_nsec);
+
 uint64_t quota_limit(const Quota *quota, QuotaKind kind);
 uint64_t quota_used(const Quota *quota, uid_t uid, QuotaKind kind);
 /* "sessions", "region-bytes" ... */

@@ -20,6 +20,8 @@ SessionMethod session_method_import_key, session_method_generate_key;
 SessionMethod session_method_ratchet, session_method_rotate, session_method_activate, session_method_retire_key;
 /* session-wrap.c */
 SessionMethod session_method_get_transport_key, session_method_export_wrapped, session_method_import_wrapped;
+/* session-code.c */
+SessionMethod session_method_get_security_code;
 /* session-channels.c */
 SessionMethod session_method_open_channel, session_method_add_stream, session_method_remove_stream;
 /* session-properties.c */
