@@ -7,6 +7,7 @@ cli_framekeyctl_SOURCES = \
 	cli/admin.c \
 	cli/arguments.c \
 	cli/cli.h \
+	cli/code.c \
 	cli/complete.c \
 	cli/context.c \
 	cli/events.c \

@@ -23,6 +23,7 @@ static const Verb verbs_table[] = {
         { "show", "SESSION", "Show a session with its participants and keys", verb_show },
         { "monitor", "SESSION", "Tell what happens to a session's keys and streams", verb_monitor },
         { "stats", "[SESSION [PARTICIPANT]]", "Show counters", verb_stats },
+        { "code", "SESSION", "Show the security code that people compare", verb_code },
         { "presets", "", "List the presets that --profile takes", verb_presets },
         { "transport-key", "", "Show the key to which others wrap keys for this daemon", verb_transport_key },
         { NULL, NULL, "Change keys", NULL },

@@ -2,6 +2,7 @@
 # Tests of framekeyctl and libframekey-bus, each under a bus and a daemon of its own.
 cli_tests = \
 	tests/cli/test-client.sh \
+	tests/cli/test-code.sh \
 	tests/cli/test-completion.sh \
 	tests/cli/test-dave.sh \
 	tests/cli/test-events.sh \

@@ -20,7 +20,7 @@ status "help" 0 "$framekeyctl" --help
 equal "help: nothing on standard error" "" "$err"
 contains "help" "Exit status:" "$out"
 verbs=$(sed -n '/^Options/q; s/^  \([a-z-]*\) .*/\1/p' <<<"$out")
-for verb in status list show presets monitor stats transport-key encrypt decrypt import activate ratchet rotate retire \
+for verb in status list show presets monitor stats code transport-key encrypt decrypt import activate ratchet rotate retire \
         revoke close lock unlock demo; do
         contains "help lists $verb" " $verb " " ${verbs//$'\n'/ } "
         grep -q "^\\*$verb\\*" "$source_dir/docs/framekeyctl.1.scd" || grep -q ", \\*$verb\\*" \
@@ -38,7 +38,7 @@ for verb in status list show presets monitor stats transport-key encrypt decrypt
         refused "$verb: unknown option" 2 "--nonsense" "$verb" --nonsense
         refused "$verb: too many arguments" 2 "too many arguments" "$verb" a b c
 done
-for verb in show monitor import activate retire revoke close; do
+for verb in show monitor code import activate retire revoke close; do
         refused "$verb: too few arguments" 2 "too few arguments" "$verb"
 done
 status "version" 0 "$framekeyctl" --version
