@@ -12,7 +12,8 @@
 typedef struct KeyArguments {
         OptionList options;
         const char *reason;
-        uint32_t index; /* UINT32_MAX: not given */
+        const char *credential; /* NULL: not given */
+        uint32_t index;         /* UINT32_MAX: not given */
         bool all;
 } KeyArguments;
 
@@ -44,6 +45,7 @@ enum {
         IMPORT_KEY_INDEX,
         IMPORT_STEP,
         IMPORT_ACTIVATE,
+        IMPORT_CREDENTIAL,
         IMPORT_SOURCE_OPTIONS, /* the first of them */
         IMPORT_KEY_OPTIONS = IMPORT_SOURCE_OPTIONS + N_SOURCE_OPTIONS,
 };
@@ -52,6 +54,8 @@ static const CliOption import_options[] = {
         [IMPORT_KEY_INDEX] = { "key-index", 0, "N", "Index to put the key under (0)" },
         [IMPORT_STEP] = { "step", 0, "N", "Ratchet the key so many steps before it is used" },
         [IMPORT_ACTIVATE] = { "activate", 0, NULL, "Send under this key at once" },
+        [IMPORT_CREDENTIAL] = { "credential", 0, "NAME",
+                                "Take the service's credential of that name (administrators)" },
         SOURCE_OPTIONS,
         KEY_OPTIONS,
 };
@@ -104,7 +108,9 @@ static int take_import_option(Context *context, size_t option, const char *value
                 return source_option_take(&arguments->options, option - IMPORT_SOURCE_OPTIONS, value);
         if (option == IMPORT_KEY_INDEX)
                 return take_index(arguments, value);
-        if (option == IMPORT_STEP)
+        if (option == IMPORT_CREDENTIAL)
+                arguments->credential = value;
+        else if (option == IMPORT_STEP)
                 option_list_add(&arguments->options, "step=%s", value);
         else
                 option_list_add(&arguments->options, "activate=yes");
@@ -145,12 +151,25 @@ static int import_key(Context *context, const char *id, const char *participant,
         return r < 0 ? cli_fail_client(context->client, r) : CLI_OK;
 }
 
+static int import_credential(Context *context, const char *id, const char *participant, const KeyArguments *arguments) {
+        framekey_client *client;
+        int r;
+
+        r = context_client(context, &client);
+        if (r != CLI_OK)
+                return r;
+        r = framekey_client_import_credential(client, id, participant, arguments->index, arguments->credential,
+                                              option_list(&arguments->options));
+        return r < 0 ? cli_fail_client(client, r) : CLI_OK;
+}
+
 int verb_import(int argc, char **argv, Context *context) {
         static const CliUsage usage = {
                 .verb = "import",
                 .arguments = "SESSION [PARTICIPANT]",
                 .summary = "Imports a key from standard input: a line typed without echo, or all bytes of a pipe or "
-                           "file.\nWithout PARTICIPANT it is the key that all participants share.",
+                           "file; or with --credential from the service itself.\nWithout PARTICIPANT it is the key "
+                           "that all participants share.",
                 .options = import_options,
                 .n_options = ELEMENTS(import_options),
                 .n_min = 1,
@@ -162,7 +181,10 @@ int verb_import(int argc, char **argv, Context *context) {
 
         r = cli_parse(context, &usage, argc, argv, &arguments, &first);
         if (r == CLI_OK) {
-                r = import_key(context, argv[first], first + 1 < argc ? argv[first + 1] : "", &arguments);
+                const char *participant = first + 1 < argc ? argv[first + 1] : "";
+
+                r = arguments.credential ? import_credential(context, argv[first], participant, &arguments)
+                                         : import_key(context, argv[first], participant, &arguments);
                 if (r == CLI_OK)
                         r = output_done(context, json_pack("{s:I}", "key_index", (json_int_t)arguments.index),
                                         "Imported the key under index %u.", arguments.index);

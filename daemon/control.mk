@@ -8,6 +8,7 @@ libcontrol_la_SOURCES = \
 	daemon/control/channel-object.c daemon/control/channel-object.h \
 	daemon/control/config-file.c daemon/control/config-file.h \
 	daemon/control/counters.c daemon/control/counters.h \
+	daemon/control/credential.c daemon/control/credential.h \
 	daemon/control/daemon.c daemon/control/daemon.h \
 	daemon/control/errors.c daemon/control/errors.h \
 	daemon/control/fingerprint.c daemon/control/fingerprint.h \

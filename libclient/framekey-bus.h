@@ -118,6 +118,10 @@ int framekey_session_import_key(framekey_session *session, const char *identity,
  * but the caller's. */
 int framekey_session_import_key_fd(framekey_session *session, const char *identity, uint32_t index, int fd,
                                    const char *const *options);
+/** The same for administrators, in anybody's session (by its id), with a credential that the service was started with,
+ * by its name; no secret passes through here. -EACCES not an administrator; -ENODATA there is no such credential. */
+int framekey_client_import_credential(framekey_client *client, const char *session, const char *identity,
+                                      uint32_t index, const char *name, const char *const *options);
 /** A random key made in the daemon. No app ever sees it; framekey_session_export_wrapped() hands it to other daemons.
  */
 int framekey_session_generate_key(framekey_session *session, const char *identity, uint32_t index,

@@ -29,6 +29,7 @@ static const struct {
         [AUDIT_LEAVE] = { "leave", "fedaabb717a341069ff94cf885923263" },
         [AUDIT_ALLOW_UNENCRYPTED] = { "allow-unencrypted", "7893b26e7e124acfbf74e5f12e596143" },
         [AUDIT_IMPORT_KEY] = { "import-key", "4dd569924bf4420991bf5111b259b295" },
+        [AUDIT_IMPORT_CREDENTIAL] = { "import-credential", "4f1358851a5142aa9ac379010d80c4e1" },
         [AUDIT_GENERATE_KEY] = { "generate-key", "9132c8441b5747bca652791ab184c599" },
         [AUDIT_IMPORT_WRAPPED] = { "import-wrapped", "e9b6a76c8a7d41bcb742c6a9151c18a6" },
         [AUDIT_EXPORT_WRAPPED] = { "export-wrapped", "384183f9049c40afbce37a0e10a432f8" },
@@ -143,7 +144,7 @@ static bool spend(Audit *audit, const AuditRecord *record) {
         return true;
 }
 
-#define FIELDS_MAX 13u
+#define FIELDS_MAX 14u
 
 typedef struct Fields {
         char text[FIELDS_MAX][FIELD_MAX];
@@ -222,6 +223,7 @@ void audit_write(Audit *audit, const AuditRecord *record) {
                 field_add_number(&fields, "FK_KEY_STEP", record->step);
         }
         add_text(message, sizeof(message), &fields, "recipient", "FK_RECIPIENT", record->recipient);
+        add_text(message, sizeof(message), &fields, "credential", "FK_CREDENTIAL", record->credential);
         add_text(message, sizeof(message), &fields, "setting", "FK_SETTING", record->setting);
         add_text(message, sizeof(message), &fields, "reason", "FK_REASON", record->reason);
         add_actor(message, sizeof(message), &fields, record);

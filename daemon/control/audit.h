@@ -22,6 +22,7 @@ typedef enum AuditAction {
         AUDIT_LEAVE,
         AUDIT_ALLOW_UNENCRYPTED,
         AUDIT_IMPORT_KEY,
+        AUDIT_IMPORT_CREDENTIAL,
         AUDIT_GENERATE_KEY,
         AUDIT_IMPORT_WRAPPED,
         AUDIT_EXPORT_WRAPPED,
@@ -53,6 +54,7 @@ typedef struct AuditRecord {
         uint32_t step;           /* AUDIT_NO_NUMBER: none */
         const char *reason;      /* the caller's own words, or why the daemon did it; NULL: none */
         const char *recipient;   /* fingerprint of whom a key was wrapped for; NULL: nobody */
+        const char *credential;  /* name of the one a key was made of; NULL: none */
         const char *setting;     /* "NAME=VALUE"; NULL: none */
         const char *result;      /* "ok" or the error's name */
 } AuditRecord;

@@ -73,6 +73,10 @@
         X(WRAPPED_KEY_INVALID, "WrappedKeyInvalid", EBADMSG,                                                           \
           "The package does not open here: it was wrapped for another daemon, participant or format, changed on the "  \
           "way, or imported before; have it wrapped anew for the key that GetTransportKey gives now.")                 \
+        X(CREDENTIAL_NOT_FOUND, "CredentialNotFound", ENODATA,                                                         \
+          "The service has no credential of that name; give it one with LoadCredential= in a drop-in of its unit, "    \
+          "and "                                                                                                       \
+          "restart it.")                                                                                               \
         X(POLICY_FORBIDS, "PolicyForbids", EACCES,                                                                     \
           "The administrator does not allow this; ask for another setting in framekeyd.conf.")                         \
         X(CONFIGURATION_INVALID, "ConfigurationInvalid", EUCLEAN,                                                      \

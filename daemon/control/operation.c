@@ -2,6 +2,7 @@
 /* Key operations between call and answer; see operation.h. */
 #include "control/operation.h"
 
+#include "control/credential.h"
 #include "control/errors.h"
 #include "control/request.h"
 #include "control/secret-fd.h"
@@ -22,7 +23,8 @@ struct Operation {
         Caller caller;
         AuditAction action;
         char *identity;
-        char *reason; /* of an administrator; may be NULL */
+        char *reason;     /* of an administrator; may be NULL */
+        char *credential; /* its name; NULL: the secret comes from elsewhere */
         uint32_t participant;
         uint32_t index;
         KeyOptions options; /* of a wrapped key: its activation only */
@@ -59,6 +61,7 @@ static Operation *operation_free(Operation *operation) {
         batch_put(operation->batch);
         sd_bus_message_unref(operation->message);
         charge_release(&operation->charge);
+        free(operation->credential);
         free(operation->reason);
         free(operation->identity);
         free(operation);
@@ -114,6 +117,7 @@ static void operation_audit(const Operation *operation, uint32_t step, const cha
                                                                        .index = operation->index,
                                                                        .step = step,
                                                                        .reason = operation->reason,
+                                                                       .credential = operation->credential,
                                                                        .result = result });
 }
 
@@ -254,6 +258,14 @@ static int secret_error(sd_bus_error *error, int result) {
         }
 }
 
+static int check_and_install(Operation *operation, Secret *owned, sd_bus_error *error) {
+        _cleanup_(secret_free_p) Secret *secret = owned;
+        int r;
+
+        r = key_options_check_secret(&operation->options.schedule, secret->len, error);
+        return r < 0 ? r : install(operation, take_ptr(secret), error);
+}
+
 static void on_secret(SecretRead *reading, int result, Secret *secret, void *userdata) {
         sd_bus_error error = SD_BUS_ERROR_NULL;
         Operation *operation = userdata;
@@ -262,13 +274,7 @@ static void on_secret(SecretRead *reading, int result, Secret *secret, void *use
         if (result == SECRET_READ_EMPTY && operation->options.allow_empty &&
             operation->options.schedule.kdf == SCHEDULE_PBKDF2)
                 result = secret_new(&secret, 0);
-        if (result == 0) {
-                result = key_options_check_secret(&operation->options.schedule, secret->len, &error);
-                if (result == 0)
-                        result = install(operation, take_ptr(secret), &error);
-                secret_free(secret);
-        } else
-                result = secret_error(&error, result);
+        result = result == 0 ? check_and_install(operation, secret, &error) : secret_error(&error, result);
         if (result < 0)
                 operation_refuse(operation, &error);
 }
@@ -315,6 +321,61 @@ int operation_import(const OperationRequest *request, int fd, const KeyOptions *
                 if (r != 0)
                         r = secret_error(error, r);
         }
+        return r == 0 ? 0 : refuse_call(operation, r, error);
+}
+
+static int credential_error(sd_bus_error *error, const char *name, int result) {
+        switch (result) {
+        case CREDENTIAL_NAME:
+                return error_set_invalid(error, "This is no name of a credential: a file name of printable ASCII "
+                                                "without '/' and ':', of at most 255 letters.");
+        case CREDENTIAL_ABSENT:
+                return error_setf(error, ERROR_CREDENTIAL_NOT_FOUND,
+                                  "The service has no credential '%s'; give it one with LoadCredential= in a drop-in "
+                                  "of its unit, and restart it.",
+                                  name);
+        case CREDENTIAL_EMPTY:
+                return error_setf(error, ERROR_SECRET_INVALID, "The credential '%s' is empty; put a key in it.", name);
+        case CREDENTIAL_TOO_LONG:
+                return error_setf(error, ERROR_SECRET_INVALID,
+                                  "The credential '%s' is longer than 4096 bytes; put the passphrase or the key alone "
+                                  "in it.",
+                                  name);
+        default:
+                return secret_error(error, result);
+        }
+}
+
+static int install_credential(Operation *operation, const char *name, sd_bus_error *error) {
+        Secret *secret;
+        int r;
+
+        r = credential_read(&secret, name);
+        if (r != CREDENTIAL_NAME) {
+                operation->credential = strdup(name);
+                if (!operation->credential && r == 0)
+                        r = (secret_free(secret), -ENOMEM);
+        }
+        if (r == CREDENTIAL_EMPTY && operation->options.allow_empty &&
+            operation->options.schedule.kdf == SCHEDULE_PBKDF2)
+                r = secret_new(&secret, 0);
+        return r == 0 ? check_and_install(operation, secret, error) : credential_error(error, name, r);
+}
+
+int operation_import_credential(const OperationRequest *request, const char *name, const KeyOptions *options,
+                                sd_bus_error *error) {
+        Operation *operation;
+        int r;
+
+        r = operation_new(&operation, request, AUDIT_IMPORT_CREDENTIAL, error);
+        if (r < 0)
+                return r;
+        operation->options = *options;
+        r = operation_hold(operation, request->message, error);
+        if (r == 0)
+                r = reserve_key(operation, error);
+        if (r == 0)
+                r = install_credential(operation, name, error);
         return r == 0 ? 0 : refuse_call(operation, r, error);
 }
 

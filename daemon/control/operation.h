@@ -44,6 +44,9 @@ typedef struct OperationRequest {
 
 /* 0: the message will be answered; negative errno with `error` set: it will not. */
 int operation_import(const OperationRequest *request, int fd, const KeyOptions *options, sd_bus_error *error);
+/* The same with what the administrator gave the service under that name; the daemon's own policy is no matter then. */
+int operation_import_credential(const OperationRequest *request, const char *name, const KeyOptions *options,
+                                sd_bus_error *error);
 int operation_generate(const OperationRequest *request, const KeyOptions *options, sd_bus_error *error);
 int operation_import_wrapped(const OperationRequest *request, const WrappedOptions *options, sd_bus_error *error);
 int operation_ratchet(const OperationRequest *request, sd_bus_error *error);

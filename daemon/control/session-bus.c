@@ -122,6 +122,9 @@ const sd_bus_vtable session_bus_vtable[] = {
         SD_BUS_METHOD_WITH_ARGS("ImportKey", SD_BUS_ARGS("s", participant, "u", index, "h", secret, "a{sv}", options),
                                 SD_BUS_RESULT("t", generation), session_method_import_key,
                                 SD_BUS_VTABLE_UNPRIVILEGED | SD_BUS_VTABLE_SENSITIVE),
+        SD_BUS_METHOD_WITH_ARGS(
+                "ImportCredential", SD_BUS_ARGS("s", participant, "u", index, "s", name, "a{sv}", options),
+                SD_BUS_RESULT("t", generation), session_method_import_credential, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("GenerateKey", SD_BUS_ARGS("s", participant, "u", index, "a{sv}", options),
                                 SD_BUS_RESULT("t", generation), session_method_generate_key,
                                 SD_BUS_VTABLE_UNPRIVILEGED),

@@ -16,7 +16,7 @@ SessionMethod session_method_add_participant, session_method_remove_participant;
 SessionMethod session_method_join, session_method_leave, session_method_allow_unencrypted;
 const char *session_clear_name(SessionClear clear);
 /* session-keys.c */
-SessionMethod session_method_import_key, session_method_generate_key;
+SessionMethod session_method_import_key, session_method_import_credential, session_method_generate_key;
 SessionMethod session_method_ratchet, session_method_rotate, session_method_activate, session_method_retire_key;
 /* session-wrap.c */
 SessionMethod session_method_get_transport_key, session_method_export_wrapped, session_method_import_wrapped;

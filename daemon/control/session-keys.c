@@ -53,6 +53,46 @@ int session_method_import_key(sd_bus_message *message, void *userdata, sd_bus_er
         return r < 0 ? r : 1;
 }
 
+/* A credential is the administrator's, to be used where the administrator says. */
+static int request_credential(SessionObject *session, sd_bus_message *message, Caller *ret, sd_bus_error *error) {
+        AuditRecord record;
+        int r;
+
+        r = request_set(session, message, AUDIT_IMPORT_CREDENTIAL, ret, error);
+        if (r < 0 || caller_is_admin(ret))
+                return r;
+        r = error_negative(sd_bus_error_set_const(error, SD_BUS_ERROR_ACCESS_DENIED,
+                                                  "Credentials are the administrator's; have one imported into your "
+                                                  "session by root."));
+        record = request_record(AUDIT_IMPORT_CREDENTIAL, ret, NULL, AUDIT_NO_NUMBER);
+        return request_audit(session, &record, r, error);
+}
+
+int session_method_import_credential(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        SessionObject *session = userdata;
+        KeyOptions options = { .schedule = session->schedule };
+        OperationRequest request = { .session = session, .message = message };
+        const char *name;
+        Caller caller;
+        int r;
+
+        r = sd_bus_message_read(message, "sus", &request.identity, &request.index, &name);
+        if (r < 0)
+                return r;
+        r = read_key_options(message, &options, error);
+        if (r < 0)
+                return r;
+        r = request_credential(session, message, &caller, error);
+        if (r < 0)
+                return r;
+        r = request_check_unlocked(session->daemon, error);
+        if (r < 0)
+                return r;
+        request.caller = &caller;
+        r = operation_import_credential(&request, name, &options, error);
+        return r < 0 ? r : 1;
+}
+
 int session_method_generate_key(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         SessionObject *session = userdata;
         KeyOptions options = { .schedule = session->schedule };

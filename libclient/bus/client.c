@@ -42,6 +42,7 @@ static const struct {
         { "SecretMemoryFull", ENOSPC },
         { "Busy", EBUSY },
         { "WrappedKeyInvalid", EBADMSG },
+        { "CredentialNotFound", ENODATA },
         { "PolicyForbids", EACCES },
         { "ConfigurationInvalid", EUCLEAN },
 };

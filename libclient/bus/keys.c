@@ -52,6 +52,22 @@ int framekey_session_import_key_fd(framekey_session *session, const char *identi
         return session_call(session, "ImportKey", options, NULL, "suh", identity_or_shared(identity), index, fd);
 }
 
+int framekey_client_import_credential(framekey_client *client, const char *session, const char *identity,
+                                      uint32_t index, const char *name, const char *const *options) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        const char *path;
+        int r;
+
+        r = client_call(client, MANAGER_PATH, MANAGER_INTERFACE, "GetSession", options_none, &reply, "s", session);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_read(reply, "o", &path);
+        if (r < 0)
+                return client_bad_reply(client, r);
+        return client_call(client, path, SESSION_INTERFACE, "ImportCredential", options, NULL, "sus",
+                           identity_or_shared(identity), index, name);
+}
+
 int framekey_session_generate_key(framekey_session *session, const char *identity, uint32_t index,
                                   const char *const *options) {
         return session_call(session, "GenerateKey", options, NULL, "su", identity_or_shared(identity), index);

@@ -6,6 +6,7 @@ EXTRA_DIST += $(bus_scripts)
 bus_scripts = \
 	tests/bus/codes.sh \
 	tests/bus/configuration.sh \
+	tests/bus/credentials.sh \
 	tests/bus/export.sh \
 	tests/bus/formats.sh \
 	tests/bus/introspection.sh \
@@ -25,18 +26,30 @@ bus_cflags = $(AM_CFLAGS) $(CHECK_CFLAGS) $(LIBSYSTEMD_CFLAGS)
 bus_libs = $(CHECK_LIBS) $(LIBSYSTEMD_LIBS)
 
 bus_call = tests/bus/call.c tests/bus/call.h $(bus_client)
-EXTRA_DIST += tests/bus/hold-objects.c tests/bus/test-codes.c tests/bus/test-formats.c tests/bus/test-keys.c tests/bus/test-life.c tests/bus/test-quotas.c \
-	tests/bus/test-sessions.c tests/bus/test-settings.c tests/bus/test-wrapped.c $(bus_call)
+bus_programs = \
+	tests/bus/hold-objects \
+	tests/bus/test-codes \
+	tests/bus/test-credentials \
+	tests/bus/test-formats \
+	tests/bus/test-keys \
+	tests/bus/test-life \
+	tests/bus/test-quotas \
+	tests/bus/test-sessions \
+	tests/bus/test-settings \
+	tests/bus/test-wrapped
+EXTRA_DIST += $(bus_programs:=.c) $(bus_call)
 if HAVE_CHECK
 TESTS += $(bus_scripts)
-check_PROGRAMS += tests/bus/hold-objects tests/bus/test-codes tests/bus/test-formats tests/bus/test-keys tests/bus/test-life tests/bus/test-quotas \
-	tests/bus/test-sessions tests/bus/test-settings tests/bus/test-wrapped
+check_PROGRAMS += $(bus_programs)
 tests_bus_hold_objects_SOURCES = tests/bus/hold-objects.c
 tests_bus_hold_objects_CFLAGS = $(bus_cflags)
 tests_bus_hold_objects_LDADD = $(LIBSYSTEMD_LIBS)
 tests_bus_test_codes_SOURCES = tests/bus/test-codes.c $(bus_call)
 tests_bus_test_codes_CFLAGS = $(bus_cflags)
 tests_bus_test_codes_LDADD = libclient/libframekey.la $(bus_libs)
+tests_bus_test_credentials_SOURCES = tests/bus/test-credentials.c $(bus_call)
+tests_bus_test_credentials_CFLAGS = $(bus_cflags)
+tests_bus_test_credentials_LDADD = libclient/libframekey.la $(bus_libs)
 tests_bus_test_formats_SOURCES = tests/bus/test-formats.c $(bus_client)
 tests_bus_test_formats_CFLAGS = $(bus_cflags)
 tests_bus_test_formats_LDADD = $(bus_libs)

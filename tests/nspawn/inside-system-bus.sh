@@ -159,6 +159,51 @@ taken; write yes or no."
         claim "without that file it starts" systemctl start framekeyd.service
 }
 
+# A secret that systemd gives the service, one as a file and one encrypted in the drop-in itself.
+credentials() {
+        local dropin=/etc/systemd/system/framekeyd.service.d/50-credentials.conf directory=/run/credentials/framekeyd.service
+        local session line
+
+        install -d /etc/credstore "${dropin%/*}"
+        printf 'correct horse battery staple' >/etc/credstore/standup
+        chmod 600 /etc/credstore/standup
+        {
+                printf '[Service]\nLoadCredential=standup:/etc/credstore/standup\n'
+                printf 'the second secret' | systemd-creds encrypt --with-key=host --name=second --pretty - -
+        } >"$dropin"
+        systemctl daemon-reload
+        claim "with credentials it starts" systemctl restart framekeyd.service
+        claim "nobody else reads them" equal "$(stat -c %a $directory/standup) $(as ct-alice cat $directory/standup \
+                2>&1 | grep -c denied)" "400 1"
+        exec 9> >(as ct-alice framekeyctl encrypt --profile=livekit --no-key --participant=alice >/run/ct-credential.out)
+        for _ in {1..100}; do
+                [ "$(property Sessions)" != "u 1" ] || break
+                sleep 0.1
+        done
+        session=$(framekeyctl --json=short list | field id)
+        claim "root imports one into a user's session" framekeyctl import "$session" --credential=standup
+        claim "and the encrypted one" busctl call $name /org/framekey1/session/"$session" $name.Session \
+                ImportCredential 'susa{sv}' "" 1 second 0
+        claim "the user cannot" bash -c "! runuser -u ct-alice -- framekeyctl import $session --credential=standup 2>/dev/null"
+        echo '{"codec":"opus","media":"audio","ssrc":1,"rtp_timestamp":2,"payload_hex":"00112233"}' >&9
+        for _ in {1..100}; do
+                [ ! -s /run/ct-credential.out ] || break
+                sleep 0.1
+        done
+        claim "frames are encrypted with it" equal "$(field verdict </run/ct-credential.out)" ok
+        exec 9>&-
+        wait
+        line=$(head -n 1 /run/ct-credential.out | field payload_hex)
+        claim "as with the same passphrase by hand" equal "$(echo "{\"codec\":\"opus\",\"media\":\"audio\",\"ssrc\":1,\
+\"rtp_timestamp\":2,\"payload_hex\":\"$line\"}" | as ct-alice framekeyctl decrypt --profile=livekit \
+                --key-file=/run/alice/passphrase --participant=alice | field payload_hex)" 00112233
+        claim "the journal tells which" equal "$(journalctl -b -o cat --output-fields=FK_CREDENTIAL \
+                FK_ACTION=import-credential FK_RESULT=ok | paste -s -d' ')" "standup second"
+        rm "$dropin"
+        systemctl daemon-reload
+        systemctl restart framekeyd.service
+}
+
 log_level() {
         claim "its log level can be set" systemctl service-log-level framekeyd.service debug
         claim "and read" equal "$(systemctl service-log-level framekeyd.service)" debug
@@ -190,6 +235,7 @@ round_trip
 other_users_see_nothing
 configuration
 log_level
+credentials
 service_ends
 if [ $failed -ne 0 ]; then
         journalctl -b -u framekeyd.service -u dbus.service --no-pager | tail -n 60 >&2
