@@ -4,6 +4,7 @@
 noinst_LTLIBRARIES += libcontrol.la
 libcontrol_la_SOURCES = \
 	daemon/control/audit.c daemon/control/audit.h \
+	daemon/control/authority.c daemon/control/authority.h \
 	daemon/control/channel-bus.c \
 	daemon/control/channel-object.c daemon/control/channel-object.h \
 	daemon/control/config-file.c daemon/control/config-file.h \
@@ -12,6 +13,7 @@ libcontrol_la_SOURCES = \
 	daemon/control/daemon.c daemon/control/daemon.h \
 	daemon/control/errors.c daemon/control/errors.h \
 	daemon/control/fingerprint.c daemon/control/fingerprint.h \
+	daemon/control/gate.c daemon/control/gate.h \
 	daemon/control/key-options.c daemon/control/key-options.h \
 	daemon/control/log.c daemon/control/log.h \
 	daemon/control/log-control-bus.c \

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Interfaces, bus policy, and the files by which a bus starts the daemon.
+# Interfaces, bus policy, what polkit is asked, and the files by which a bus starts the daemon.
 
 dist_dbusinterface_DATA = \
 	dbus/org.framekey1.Channel.xml \
@@ -7,6 +7,8 @@ dist_dbusinterface_DATA = \
 	dbus/org.framekey1.Participant.xml \
 	dbus/org.framekey1.Session.xml
 dist_dbuspolicy_DATA = dbus/org.framekey1.conf
+dist_polkitaction_DATA = dbus/org.framekey1.policy
+dist_polkitexample_DATA = dbus/examples/50-framekey.rules
 dist_dbussystemservice_DATA = dbus/system-services/org.framekey1.service
 
 dbussessionservice_DATA = dbus/services/org.framekey1.service

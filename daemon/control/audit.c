@@ -46,6 +46,7 @@ static const struct {
         [AUDIT_SET_POLICY] = { "set-policy", "129dcda42c7340bda845035c71349964" },
         [AUDIT_RELOAD] = { "reload", "1e27b0b69f534215bf93a10710c1beed" },
         [AUDIT_SET_LOG] = { "set-log", "5397eeed64384b28a868f60408eeb2af" },
+        [AUDIT_AUTHORIZE] = { "authorize", "ccdbf0dd7bec43ca90c475c0eb5156ab" },
 };
 
 /* A bucket of records: full means nothing to remember. */
@@ -225,6 +226,7 @@ void audit_write(Audit *audit, const AuditRecord *record) {
         add_text(message, sizeof(message), &fields, "recipient", "FK_RECIPIENT", record->recipient);
         add_text(message, sizeof(message), &fields, "credential", "FK_CREDENTIAL", record->credential);
         add_text(message, sizeof(message), &fields, "setting", "FK_SETTING", record->setting);
+        add_text(message, sizeof(message), &fields, "polkit", "FK_POLKIT_ACTION", record->polkit);
         add_text(message, sizeof(message), &fields, "reason", "FK_REASON", record->reason);
         add_actor(message, sizeof(message), &fields, record);
         add_text(message, sizeof(message), &fields, "result", "FK_RESULT", record->result);

@@ -39,6 +39,7 @@ typedef enum AuditAction {
         AUDIT_SET_POLICY,  /* of the daemon */
         AUDIT_SET_LOG,     /* its level or target */
         AUDIT_RELOAD,      /* of the configuration */
+        AUDIT_AUTHORIZE,   /* polkit was asked */
         AUDIT_ACTION_MAX,
 } AuditAction;
 
@@ -56,6 +57,7 @@ typedef struct AuditRecord {
         const char *recipient;   /* fingerprint of whom a key was wrapped for; NULL: nobody */
         const char *credential;  /* name of the one a key was made of; NULL: none */
         const char *setting;     /* "NAME=VALUE"; NULL: none */
+        const char *polkit;      /* the action that polkit was asked about; NULL: none */
         const char *result;      /* "ok" or the error's name */
 } AuditRecord;
 

@@ -4,6 +4,7 @@
 
 #include "control/counters.h"
 #include "control/errors.h"
+#include "control/gate.h"
 #include "control/manager-bus.h"
 #include "control/object-tree.h"
 #include "control/reload.h"
@@ -34,13 +35,16 @@ static int on_disconnected(sd_bus_message *message, void *userdata, sd_bus_error
 
 static int on_name_lost(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         const char *name, *before, *after;
+        Daemon *daemon = userdata;
         int r;
 
         r = sd_bus_message_read(message, "sss", &name, &before, &after);
         if (r < 0)
                 return r;
-        if (name[0] == ':' && after[0] == '\0')
-                session_object_name_left(userdata, name);
+        if (name[0] == ':' && after[0] == '\0') {
+                authority_name_left(daemon->authority, name);
+                session_object_name_left(daemon, name);
+        }
         return 0;
 }
 
@@ -174,6 +178,13 @@ static int start_bus(Daemon *daemon) {
                              on_name_lost, daemon);
         if (r < 0)
                 return r;
+        r = authority_new(&daemon->authority, daemon);
+        if (r < 0)
+                return r;
+        daemon->callers.authority = daemon->authority;
+        r = gate_export(daemon);
+        if (r < 0)
+                return r;
         r = manager_bus_export(daemon);
         if (r < 0)
                 return r;
@@ -240,6 +251,8 @@ Daemon *daemon_free(Daemon *daemon) {
                 return NULL;
         while (daemon->sessions)
                 (void)session_object_free(daemon->sessions);
+        daemon->callers.authority = NULL;
+        daemon->authority = authority_free(daemon->authority);
         (void)channel_server_free(daemon->server);
         (void)plane_free(daemon->plane);
         (void)ledger_close(daemon->ledger);

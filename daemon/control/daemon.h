@@ -9,6 +9,7 @@
 
 #include "channel/channel.h"
 #include "control/audit.h"
+#include "control/authority.h"
 #include "control/config-file.h"
 #include "control/log.h"
 #include "control/owner.h"
@@ -52,6 +53,7 @@ typedef struct Daemon {
         Ledger *ledger;
         Plane *plane;
         ChannelServer *server;
+        Authority *authority;
         CallerCache callers;
         SessionObject *sessions; /* by id */
         struct Status *status;

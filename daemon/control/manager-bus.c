@@ -56,8 +56,8 @@ static int method_open_session(sd_bus_message *message, void *userdata, sd_bus_e
         r = session_options_read(message, &daemon->policy, &request, error);
         if (r < 0)
                 return r;
-        r = caller_get(&daemon->callers, message, &caller);
-        if (r < 0)
+        r = request_right(daemon, message, CALLER_OPEN_SESSION, AUDIT_OPEN_SESSION, &caller, error);
+        if (r != 0)
                 return r;
         r = open_session(daemon, &caller, &request, &session, error);
         audit_write(daemon->audit, &(AuditRecord){ .action = AUDIT_OPEN_SESSION,
@@ -71,15 +71,10 @@ static int method_open_session(sd_bus_message *message, void *userdata, sd_bus_e
         return sd_bus_reply_method_return(message, "so", session->id, session->path);
 }
 
-static int method_list_sessions(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+static int answer_sessions(Daemon *daemon, sd_bus_message *message, const Caller *caller) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-        Daemon *daemon = userdata;
-        Caller caller;
         int r;
 
-        r = caller_get(&daemon->callers, message, &caller);
-        if (r < 0)
-                return r;
         r = sd_bus_message_new_method_return(message, &reply);
         if (r < 0)
                 return r;
@@ -87,7 +82,7 @@ static int method_list_sessions(sd_bus_message *message, void *userdata, sd_bus_
         if (r < 0)
                 return r;
         for (SessionObject *session = daemon->sessions; session; session = session->hh.next) {
-                if (!caller_may_read(&caller, session->owner.uid))
+                if (!caller_may_read(caller, session->owner.uid))
                         continue;
                 r = sd_bus_message_append(reply, "(sosstu)", session->id, session->path,
                                           framekey_format_name(session_config(session->session)->format),
@@ -97,6 +92,25 @@ static int method_list_sessions(sd_bus_message *message, void *userdata, sd_bus_
         }
         r = sd_bus_message_close_container(reply);
         return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
+}
+
+static int method_list_sessions(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        Daemon *daemon = userdata;
+        Caller caller;
+        int r;
+
+        r = caller_get(&daemon->callers, message, &caller);
+        return r < 0 ? r : answer_sessions(daemon, message, &caller);
+}
+
+/* Not ListSessions: who lists the own sessions neither waits for polkit nor is shown a dialog. */
+static int method_list_all_sessions(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        Daemon *daemon = userdata;
+        Caller caller;
+        int r;
+
+        r = request_right(daemon, message, CALLER_INSPECT, AUDIT_AUTHORIZE, &caller, error);
+        return r != 0 ? r : answer_sessions(daemon, message, &caller);
 }
 
 static int method_get_session(sd_bus_message *message, void *userdata, sd_bus_error *error) {
@@ -113,8 +127,10 @@ static int method_get_session(sd_bus_message *message, void *userdata, sd_bus_er
         if (r < 0)
                 return r;
         session = session_object_find(daemon, &caller, id);
-        if (!session)
-                return error_set(error, ERROR_NO_SUCH_SESSION);
+        if (!session) {
+                r = authority_ask(daemon->authority, message, &caller, CALLER_INSPECT, error);
+                return r < 0 || r == AUTHORITY_HELD ? r : error_set(error, ERROR_NO_SUCH_SESSION);
+        }
         return sd_bus_reply_method_return(message, "o", session->path);
 }
 
@@ -135,10 +151,10 @@ static int method_ratchet_keys(sd_bus_message *message, void *userdata, sd_bus_e
         if (r < 0)
                 return r;
         if (id[0] == '\0')
-                r = request_admin(daemon, message, AUDIT_RATCHET, &caller, error);
+                r = request_right(daemon, message, CALLER_ROTATE, AUDIT_RATCHET, &caller, error);
         else
                 r = request_admin_session(daemon, message, id, AUDIT_RATCHET, &caller, &session, error);
-        if (r < 0)
+        if (r != 0)
                 return r;
         r = operation_ratchet_all(daemon, session, message, &caller, reason, error);
         return r < 0 ? r : 1;
@@ -177,10 +193,10 @@ static int method_rotate_keys(sd_bus_message *message, void *userdata, sd_bus_er
         if (r < 0)
                 return r;
         if (id[0] == '\0')
-                r = request_admin(daemon, message, AUDIT_ROTATE, &caller, error);
+                r = request_right(daemon, message, CALLER_ROTATE, AUDIT_ROTATE, &caller, error);
         else
                 r = request_admin_session(daemon, message, id, AUDIT_ROTATE, &caller, &session, error);
-        if (r < 0)
+        if (r != 0)
                 return r;
         if (session)
                 r = rotate_session(session, &caller, reason, &total);
@@ -208,7 +224,7 @@ static int method_revoke_participant(sd_bus_message *message, void *userdata, sd
         if (r < 0)
                 return r;
         r = request_admin_session(daemon, message, id, AUDIT_REMOVE_PARTICIPANT, &caller, &session, error);
-        if (r < 0)
+        if (r != 0)
                 return r;
         participant = session_object_participant(session, identity);
         r = participant ? 0 : error_set(error, ERROR_NO_SUCH_PARTICIPANT);
@@ -241,7 +257,7 @@ static int method_close_session(sd_bus_message *message, void *userdata, sd_bus_
         if (r < 0)
                 return r;
         r = request_admin_session(daemon, message, id, AUDIT_CLOSE_SESSION, &caller, &session, error);
-        if (r < 0)
+        if (r != 0)
                 return r;
         (void)request_audit(session,
                             &(AuditRecord){ .action = AUDIT_CLOSE_SESSION,
@@ -266,8 +282,8 @@ static int method_lock(sd_bus_message *message, void *userdata, sd_bus_error *er
         r = request_check_text("reason", reason, REQUEST_REASON_MAX, error);
         if (r < 0)
                 return r;
-        r = request_admin(daemon, message, AUDIT_LOCK, &caller, error);
-        if (r < 0)
+        r = request_right(daemon, message, CALLER_ROTATE, AUDIT_LOCK, &caller, error);
+        if (r != 0)
                 return r;
         plane_set_locked(daemon->plane, locked);
         audit_write(daemon->audit, &(AuditRecord){ .action = AUDIT_LOCK,
@@ -430,6 +446,8 @@ static const sd_bus_vtable manager_bus_vtable[] = {
                                 SD_BUS_RESULT("s", id, "o", path), method_open_session, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("ListSessions", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(sosstu)", sessions),
                                 method_list_sessions, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("ListAllSessions", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(sosstu)", sessions),
+                                method_list_all_sessions, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("GetSession", SD_BUS_ARGS("s", id), SD_BUS_RESULT("o", path), method_get_session,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("RatchetKeys", SD_BUS_ARGS("s", session, "s", reason, "a{sv}", options),

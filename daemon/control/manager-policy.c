@@ -71,7 +71,7 @@ int manager_property_set_policy(sd_bus *bus, const char *path, const char *inter
         if (r < 0)
                 return r;
         /* The value comes in the message of the caller. */
-        r = request_admin(daemon, value, AUDIT_SET_POLICY, &caller, error);
+        r = request_right_held(daemon, value, CALLER_POLICY, AUDIT_SET_POLICY, &caller, error);
         if (r < 0)
                 return r;
         r = session_limits_check_span(property, number, error);
@@ -89,8 +89,8 @@ int manager_method_reload(sd_bus_message *message, void *userdata, sd_bus_error 
         Caller caller;
         int r;
 
-        r = request_admin(daemon, message, AUDIT_RELOAD, &caller, error);
-        if (r < 0)
+        r = request_right(daemon, message, CALLER_POLICY, AUDIT_RELOAD, &caller, error);
+        if (r != 0)
                 return r;
         r = reload_config(daemon, &caller);
         if (r < 0)

@@ -184,8 +184,8 @@ int object_tree_export(Daemon *daemon) {
                                        on_find_session, daemon);
         if (r < 0)
                 return r;
-        r = sd_bus_add_fallback_vtable(daemon->bus, NULL, SESSION_PATH, DAEMON_BUS_NAME ".Participant",
-                                       participant_bus_vtable, on_find_participant, daemon);
+        r = sd_bus_add_fallback_vtable(daemon->bus, NULL, SESSION_PATH, PARTICIPANT_INTERFACE, participant_bus_vtable,
+                                       on_find_participant, daemon);
         if (r < 0)
                 return r;
         r = sd_bus_add_fallback_vtable(daemon->bus, NULL, SESSION_PATH, DAEMON_BUS_NAME ".Channel", channel_bus_vtable,

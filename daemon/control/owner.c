@@ -2,6 +2,8 @@
 /* Callers by the credentials of the bus; see owner.h. */
 #include "control/owner.h"
 
+#include "control/authority.h"
+
 int caller_get(CallerCache *cache, sd_bus_message *message, Caller *ret) {
         _cleanup_(sd_bus_creds_unrefp) sd_bus_creds *creds = NULL;
         const char *sender = sd_bus_message_get_sender(message);
@@ -12,6 +14,7 @@ int caller_get(CallerCache *cache, sd_bus_message *message, Caller *ret) {
                 return -EINVAL;
         if (strcmp(cache->last.name, sender) == 0) {
                 *ret = cache->last;
+                ret->rights = authority_rights(cache->authority, message);
                 return 0;
         }
 
@@ -25,6 +28,7 @@ int caller_get(CallerCache *cache, sd_bus_message *message, Caller *ret) {
                 caller.pid = 0;
         memcpy(caller.name, sender, strlen(sender) + 1);
         cache->last = caller;
+        caller.rights = authority_rights(cache->authority, message);
         *ret = caller;
         return 0;
 }
@@ -33,6 +37,11 @@ bool caller_is_admin(const Caller *caller) {
         return caller->uid == 0 || caller->uid == geteuid();
 }
 
+bool caller_may(const Caller *caller, CallerRight right) {
+        return caller_is_admin(caller) || (caller->rights & 1u << right) != 0;
+}
+
 bool caller_may_read(const Caller *caller, uid_t uid) {
-        return caller->uid == uid || caller_is_admin(caller);
+        /* Who may change a session, and asked to, has to find it. */
+        return caller->uid == uid || caller_may(caller, CALLER_INSPECT) || caller_may(caller, CALLER_ROTATE);
 }

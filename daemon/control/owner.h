@@ -4,8 +4,9 @@
  *
  * Reading a session: its uid, and administrators. Changing it: the unique name that opened it, or
  * one that attached. Administrators (root, and whoever has the daemon's own uid, since both can
- * end the daemon anyway) act through the Manager. The uid comes from the bus, never from a socket:
- * in a user namespace of its own the daemon would see foreign peers as nobody.
+ * end the daemon anyway) act through the Manager, and so does whom polkit lets do that very thing.
+ * The uid comes from the bus, never from a socket: in a user namespace of its own the daemon would
+ * see foreign peers as nobody.
  *
  * Main thread.
  */
@@ -19,19 +20,35 @@
 /* Unique names are short (":1.4294967295"); a bus that made longer ones would not be believed. */
 #define CALLER_NAME_MAX 64u
 
+/* What polkit can let somebody do; an action each, see authority.h. */
+typedef enum CallerRight {
+        CALLER_OPEN_SESSION, /* one's own */
+        CALLER_INSPECT,      /* the sessions of others */
+        CALLER_ROTATE,       /* keys of others; and to revoke, close and lock */
+        CALLER_IMPORT,       /* keys that are the administrator's */
+        CALLER_POLICY,       /* settings for everybody */
+        CALLER_RIGHT_MAX,
+} CallerRight;
+
 typedef struct Caller {
         uid_t uid;
-        pid_t pid; /* 0: unknown. For the log only: numbers are reused */
+        pid_t pid;       /* 0: unknown. For the log only: numbers are reused */
+        unsigned rights; /* bits of CallerRight that polkit granted, for the call in hand only */
         char name[CALLER_NAME_MAX];
 } Caller;
 
+typedef struct Authority Authority;
+
 /* Remembers the last caller: one call looks several times, and a unique name never changes its uid. */
 typedef struct CallerCache {
+        const Authority *authority; /* NULL: nobody has rights of polkit's */
         Caller last;
 } CallerCache;
 
 /* Asks the bus for the sender. 0; negative errno when the sender is gone. */
 int caller_get(CallerCache *cache, sd_bus_message *message, Caller *ret);
 bool caller_is_admin(const Caller *caller);
+/* Administrators may do everything. */
+bool caller_may(const Caller *caller, CallerRight right);
 /* Whether it may see things of `uid`. */
 bool caller_may_read(const Caller *caller, uid_t uid);

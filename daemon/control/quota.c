@@ -32,6 +32,7 @@ static const struct {
         [QUOTA_REGION_BYTES] = { "region-bytes", UINT64_C(64) << 20 },
         [QUOTA_KEYS] = { "keys", 1024 },
         [QUOTA_OPERATIONS] = { "operations", 64 },
+        [QUOTA_AUTHORIZATIONS] = { "authorizations", 8 },
 };
 
 int quota_new(Quota **ret, const uint64_t limits[QUOTA_MAX]) {

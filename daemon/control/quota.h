@@ -17,7 +17,8 @@ typedef enum QuotaKind {
         QUOTA_CHANNELS,
         QUOTA_REGION_BYTES, /* both regions and the wake-up socket of every channel */
         QUOTA_KEYS,
-        QUOTA_OPERATIONS, /* calls that wait for a secret or a derivation: each holds a message and descriptors */
+        QUOTA_OPERATIONS,     /* calls that wait for a secret or a derivation: each holds a message and descriptors */
+        QUOTA_AUTHORIZATIONS, /* calls that wait for polkit */
         QUOTA_MAX,
 } QuotaKind;
 

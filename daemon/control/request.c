@@ -34,7 +34,7 @@ int request_set(SessionObject *session, sd_bus_message *message, AuditAction act
         r = caller_get(&session->daemon->callers, message, ret);
         if (r < 0)
                 return r;
-        return caller_is_admin(ret) ? 0 : request_change(session, message, action, ret, error);
+        return caller_may(ret, CALLER_ROTATE) ? 0 : request_change(session, message, action, ret, error);
 }
 
 int request_own(SessionObject *session, sd_bus_message *message, AuditAction action, Caller *ret, sd_bus_error *error) {
@@ -50,6 +50,23 @@ int request_own(SessionObject *session, sd_bus_message *message, AuditAction act
         return r;
 }
 
+int request_admin(Daemon *daemon, sd_bus_message *message, AuditAction action, Caller *ret, sd_bus_error *error) {
+        int r;
+
+        r = caller_get(&daemon->callers, message, ret);
+        if (r < 0 || caller_is_admin(ret))
+                return r;
+        r = sd_bus_error_set_const(error, SD_BUS_ERROR_ACCESS_DENIED, "Only administrators may do this; call as root.");
+        tell_refusal(daemon, NULL, ret, action, error);
+        return r;
+}
+
+/* Nobody controls a session that outlived its owner: its user may at least end it. */
+static bool may_change(const SessionObject *session, const Caller *caller, AuditAction action) {
+        return session_object_may_change(session, caller) ||
+               (action == AUDIT_CLOSE_SESSION && session->orphaned && caller->uid == session->owner.uid);
+}
+
 int request_admin_session(Daemon *daemon, sd_bus_message *message, const char *id, AuditAction action, Caller *ret,
                           SessionObject **ret_session, sd_bus_error *error) {
         SessionObject *session;
@@ -59,12 +76,15 @@ int request_admin_session(Daemon *daemon, sd_bus_message *message, const char *i
         if (r < 0)
                 return r;
         session = session_object_find(daemon, ret, id);
-        if (!session)
+        if (!session || !may_change(session, ret, action))
+                /* Whether there is one or not: who asked, and how long that took, must not tell. */
+                r = authority_ask(daemon->authority, message, ret, CALLER_ROTATE, error);
+        if (r == AUTHORITY_HELD)
+                return r;
+        if (r == AUTHORITY_REFUSED)
+                r = error_set(error, session ? ERROR_NOT_OWNER : ERROR_NO_SUCH_SESSION);
+        else if (r == 0 && !session)
                 r = error_set(error, ERROR_NO_SUCH_SESSION);
-        else if (!caller_is_admin(ret) && !session_object_may_change(session, ret) &&
-                 !(action == AUDIT_CLOSE_SESSION && session->orphaned))
-                /* Nobody controls a session that outlived its owner: its user may at least end it. */
-                r = error_set(error, ERROR_NOT_OWNER);
         if (r < 0) {
                 tell_refusal(daemon, session, ret, action, error);
                 return r;
@@ -73,17 +93,30 @@ int request_admin_session(Daemon *daemon, sd_bus_message *message, const char *i
         return 0;
 }
 
-int request_admin(Daemon *daemon, sd_bus_message *message, AuditAction action, Caller *ret, sd_bus_error *error) {
+int request_right_held(Daemon *daemon, sd_bus_message *message, CallerRight right, AuditAction action, Caller *ret,
+                       sd_bus_error *error) {
+        int r;
+
+        r = caller_get(&daemon->callers, message, ret);
+        if (r < 0 || caller_may(ret, right))
+                return r;
+        r = authority_explain(daemon->authority, message, right, error);
+        tell_refusal(daemon, NULL, ret, action, error);
+        return r;
+}
+
+int request_right(Daemon *daemon, sd_bus_message *message, CallerRight right, AuditAction action, Caller *ret,
+                  sd_bus_error *error) {
         int r;
 
         r = caller_get(&daemon->callers, message, ret);
         if (r < 0)
                 return r;
-        if (caller_is_admin(ret))
-                return 0;
-        r = sd_bus_error_set_const(error, SD_BUS_ERROR_ACCESS_DENIED,
-                                   "This call concerns the sessions of all users; call it as root, or name a session "
-                                   "of your own where the call takes one.");
+        r = authority_ask(daemon->authority, message, ret, right, error);
+        if (r == 0 || r == AUTHORITY_HELD)
+                return r;
+        if (r == AUTHORITY_REFUSED)
+                r = authority_explain(daemon->authority, message, right, error);
         tell_refusal(daemon, NULL, ret, action, error);
         return r;
 }

@@ -13,15 +13,25 @@
 /* For calls that change a session: its owners. 0; negative errno with `error` set. */
 int request_change(SessionObject *session, sd_bus_message *message, AuditAction action, Caller *ret,
                    sd_bus_error *error);
-/* The same for settings, which administrators may make too. */
+/* The same for settings, which administrators may make too, and whom polkit let: gate.h has asked. */
 int request_set(SessionObject *session, sd_bus_message *message, AuditAction action, Caller *ret, sd_bus_error *error);
 /* For what only the connection that opened the session may do, however many have attached. As above. */
 int request_own(SessionObject *session, sd_bus_message *message, AuditAction action, Caller *ret, sd_bus_error *error);
-/* The session a Manager call names, for its owners and for administrators. 0; negative errno with `error` set. */
+/* For what administrators alone may do, whatever polkit says. 0; negative errno with `error` set. */
+int request_admin(Daemon *daemon, sd_bus_message *message, AuditAction action, Caller *ret, sd_bus_error *error);
+/*
+ * For methods; the next two ask polkit where the caller has no right of its own. 0; AUTHORITY_HELD: return that, the
+ * call comes again; negative errno with `error` set.
+ */
+/* The session a Manager call names, to change it: for its owners, and who may do that to all sessions. */
 int request_admin_session(Daemon *daemon, sd_bus_message *message, const char *id, AuditAction action, Caller *ret,
                           SessionObject **ret_session, sd_bus_error *error);
-/* For calls that concern everybody: administrators. 0; negative errno with `error` set. */
-int request_admin(Daemon *daemon, sd_bus_message *message, AuditAction action, Caller *ret, sd_bus_error *error);
+/* For calls that everybody may make to whom polkit allows them, or that concern everybody. */
+int request_right(Daemon *daemon, sd_bus_message *message, CallerRight right, AuditAction action, Caller *ret,
+                  sd_bus_error *error);
+/* The same for properties, where nothing can be asked any more. 0; negative errno with `error` set. */
+int request_right_held(Daemon *daemon, sd_bus_message *message, CallerRight right, AuditAction action, Caller *ret,
+                       sd_bus_error *error);
 /* 0; negative errno with `error` set. */
 int request_check_text(const char *name, const char *text, size_t max, sd_bus_error *error);
 /* A participant's number, SESSION_SHARED for "". 0; negative errno with `error` set. */

@@ -13,9 +13,10 @@
 #include "control/participant-object.h"
 #include "keys/preset.h"
 
-#define SESSION_LABEL_MAX 128u
-#define SESSION_PATH      DAEMON_PATH "/session"
-#define SESSION_INTERFACE DAEMON_BUS_NAME ".Session"
+#define SESSION_LABEL_MAX     128u
+#define SESSION_PATH          DAEMON_PATH "/session"
+#define SESSION_INTERFACE     DAEMON_BUS_NAME ".Session"
+#define PARTICIPANT_INTERFACE DAEMON_BUS_NAME ".Participant"
 
 /* Connections that may attach to one session: more than a call's processes need, and a bound to what is remembered. */
 #define SESSION_ATTACHED_MAX 32u

@@ -4,6 +4,7 @@
 dist_check_SCRIPTS += tests/with-daemon
 EXTRA_DIST += $(bus_scripts)
 bus_scripts = \
+	tests/bus/authority.sh \
 	tests/bus/codes.sh \
 	tests/bus/configuration.sh \
 	tests/bus/credentials.sh \
@@ -28,6 +29,7 @@ bus_libs = $(CHECK_LIBS) $(LIBSYSTEMD_LIBS)
 bus_call = tests/bus/call.c tests/bus/call.h $(bus_client)
 bus_programs = \
 	tests/bus/hold-objects \
+	tests/bus/test-authority \
 	tests/bus/test-codes \
 	tests/bus/test-credentials \
 	tests/bus/test-formats \
@@ -37,13 +39,16 @@ bus_programs = \
 	tests/bus/test-sessions \
 	tests/bus/test-settings \
 	tests/bus/test-wrapped
-EXTRA_DIST += $(bus_programs:=.c) $(bus_call)
+EXTRA_DIST += $(bus_programs:=.c) $(bus_call) tests/bus/polkit.c tests/bus/polkit.h
 if HAVE_CHECK
 TESTS += $(bus_scripts)
 check_PROGRAMS += $(bus_programs)
 tests_bus_hold_objects_SOURCES = tests/bus/hold-objects.c
 tests_bus_hold_objects_CFLAGS = $(bus_cflags)
 tests_bus_hold_objects_LDADD = $(LIBSYSTEMD_LIBS)
+tests_bus_test_authority_SOURCES = tests/bus/test-authority.c tests/bus/polkit.c tests/bus/polkit.h $(bus_call)
+tests_bus_test_authority_CFLAGS = $(bus_cflags)
+tests_bus_test_authority_LDADD = libclient/libframekey.la $(bus_libs)
 tests_bus_test_codes_SOURCES = tests/bus/test-codes.c $(bus_call)
 tests_bus_test_codes_CFLAGS = $(bus_cflags)
 tests_bus_test_codes_LDADD = libclient/libframekey.la $(bus_libs)

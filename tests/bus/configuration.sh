@@ -189,9 +189,9 @@ if [ "$(id -u)" -eq 0 ]; then
                 said=$($as_nobody dbus-send --system --print-reply --dest=org.framekey1 /org/framekey1 \
                         org.freedesktop.DBus.Properties.Set string:org.framekey1.Manager string:MaximumKeyAgeUSec \
                         variant:uint64:0 2>&1) && fail "nobody has set MaximumKeyAgeUSec"
-                grep -q 'call it as root' <<<"$said" || fail "$said"
+                grep -q 'set it as root' <<<"$said" || fail "$said"
         fi
-        logged 1 'audit: set-policy uid=65534 .*result="AccessDenied"'
+        logged 1 'audit: set-policy uid=65534 .*result="PolicyForbids"'
         applies "0 500000 7200000000 false"
 fi
 
@@ -220,7 +220,7 @@ if [ "$(id -u)" -eq 0 ]; then
         # shellcheck disable=SC2086
         ! setpriv --reuid=65534 --regid=65534 --clear-groups busctl --system call $manager Reload 2>/dev/null ||
                 fail "nobody has reloaded"
-        logged 1 'audit: reload uid=65534 .*result="AccessDenied"'
+        logged 1 'audit: reload uid=65534 .*result="PolicyForbids"'
 fi
 rm "$CONFIG"
 reload 'The configuration stays as it was'

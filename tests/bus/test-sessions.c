@@ -280,8 +280,8 @@ START_TEST(locking_is_for_root_and_lets_nothing_in) {
         _client_ root = client_open();
         TestSession session = client_open_session(user, "livekit", 0);
 
-        client_fail(user, MANAGER_PATH, MANAGER, "Lock", SD_BUS_ERROR_ACCESS_DENIED, "bs", 1, "test");
-        client_fail(user, MANAGER_PATH, MANAGER, "RatchetKeys", SD_BUS_ERROR_ACCESS_DENIED, "ssa{sv}", "", "test", 0);
+        client_fail(user, MANAGER_PATH, MANAGER, "Lock", ERROR("PolicyForbids"), "bs", 1, "test");
+        client_fail(user, MANAGER_PATH, MANAGER, "RatchetKeys", ERROR("PolicyForbids"), "ssa{sv}", "", "test", 0);
         client_do(root, MANAGER_PATH, MANAGER, "Lock", "bs", 1, "test");
         client_fail(user, MANAGER_PATH, MANAGER, "OpenSession", ERROR("Locked"), "ssa{sv}", "livekit", "test", 0);
         client_fail(user, session.path, SESSION, "GenerateKey", ERROR("Locked"), "sua{sv}", "", 0, 0);

@@ -36,10 +36,16 @@ case $policy in
 "$root"/usr/share/* | "$root"/etc/*) ;;
 *) install -D -m 644 "$policy" "$root/etc/dbus-1/system.d/${policy##*/}" ;;
 esac
+# polkit looks in /usr/share only, and asks users without a login for a password unless a rule lets them.
+install -D -m 644 "$here/../../dbus/org.framekey1.policy" "$root/usr/share/polkit-1/actions/org.framekey1.policy"
+install -D -m 644 "$(find "$root" -name 50-framekey.rules)" "$root/etc/polkit-1/rules.d/50-framekey.rules" || exit 1
 mkdir -p "$root/usr/lib/sysusers.d"
 cat >"$root/usr/lib/sysusers.d/ct-users.conf" <<END
+g framekey - -
 u ct-alice 64001 "a user of the test" /
 u ct-bob 64002 "another user of the test" /
+m ct-alice framekey
+m ct-bob framekey
 END
 install -D -m 755 "$here/inside-system-bus.sh" "$root/opt/inside-system-bus.sh"
 
