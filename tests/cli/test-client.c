@@ -246,7 +246,7 @@ START_TEST(a_ratchet_policy_is_set_in_parts) {
         ck_assert_uint_eq(get_u64(session, "RatchetIntervalUSec"), 60 * USEC_PER_SEC);
         ck_assert_uint_eq(get_u64(session, "RatchetFrames"), 1000);
         ck_assert_uint_eq(get_u64(session, "RatchetBytes"), 5000);
-        ck_assert_int_eq(framekey_session_set_ratchet(session, 1, 7, 7), -EINVAL);
+        ck_assert_int_eq(framekey_session_set_ratchet(session, 1, 7, 7), -EACCES);
         ck_assert_str_ne(framekey_client_error(client), "");
         ck_assert_uint_eq(get_u64(session, "RatchetFrames"), 1000);
         ck_assert_int_eq(framekey_session_set_ratchet(session, 0, 0, 0), 0);

@@ -90,7 +90,7 @@ answers stepper "it steps by time" '{"do":"wait","usec":10000000,"event":"KeyRat
         '{"done":"wait","event":"KeyRatcheted"}'
 sends stepper "the step after it" "ok 0 2"
 say stepper '{"do":"set-ratchet","interval_usec":1000}'
-contains "below the minimum" "minimum" "$line"
+contains "below the minimum" "MinimumIntervalSec=1s" "$line"
 end stepper 1
 
 # ---- who comes and goes ----
@@ -124,5 +124,5 @@ status "an option about the key's life" 0 encrypt --key-file=key -o ratchet-inte
         -o rotate-after-usec=3600000000 -o maximum-key-age-usec=7200000000 -o activate-at-key-frame=yes \
         -o activate-by-hand=no -o send-limit=1000 -o retain-root=yes -o retire-superseded=no </dev/null
 status "an interval below the minimum" 1 encrypt --key-file=key -o ratchet-interval-usec=1000 </dev/null
-contains "an interval below the minimum" "minimum" "$err"
+contains "an interval below the minimum" "MinimumIntervalSec=1s" "$err"
 finish
