@@ -10,6 +10,7 @@
 
 #include "control/daemon.h"
 #include "crypto/arena.h"
+#include "framekey-messages.h"
 #include "keys/selftest.h"
 
 #include <getopt.h>
@@ -305,7 +306,8 @@ static ExitStatus read_config(Arguments *arguments, const Log *log, char **ret_d
         if (r < 0)
                 log_line(log, LOG_ERR, "Cannot read and show the configuration: %s.", strerror(-r));
         else if (r > 0)
-                log_line(log, LOG_ERR, "The configuration is wrong; mend it, and try again with --check-config.");
+                log_message(log, LOG_ERR, FRAMEKEY_MESSAGE_CONFIGURATION_REFUSED,
+                            "The configuration is wrong; mend it, and try again with --check-config.");
         return r < 0 ? EXIT_FAILED : r > 0 ? EXIT_CONFIG : EXIT_STOPPED;
 }
 
@@ -366,18 +368,18 @@ static int make_arena(const Arguments *arguments, const Log *log, Arena **ret) {
                        size / 2 >= ARENA_SIZE_MIN)
                         size /= 2;
                 if (r == 0 && size < ARENA_SIZE_DEFAULT)
-                        log_line(log, LOG_WARNING,
-                                 "Memory for secrets is only %" PRIu64 " KiB: RLIMIT_MEMLOCK is %" PRIu64
-                                 " bytes; raise "
-                                 "it (LimitMEMLOCK= in the unit) for more keys.",
-                                 size >> 10, limit);
+                        log_message(log, LOG_WARNING, FRAMEKEY_MESSAGE_MEMORY_LIMITED,
+                                    "Memory for secrets is only %" PRIu64 " KiB: RLIMIT_MEMLOCK is %" PRIu64
+                                    " bytes; raise "
+                                    "it (LimitMEMLOCK= in the unit) for more keys.",
+                                    size >> 10, limit);
         }
         if (r < 0)
-                log_line(log, LOG_ERR,
-                         "Cannot lock %" PRIu64 " KiB of memory for secrets: %s. RLIMIT_MEMLOCK is %" PRIu64
-                         " bytes; raise "
-                         "it (LimitMEMLOCK= in the unit), or ask for less with --arena-size.",
-                         size >> 10, strerror(-r), limit);
+                log_message(log, LOG_ERR, FRAMEKEY_MESSAGE_MEMORY_LIMITED,
+                            "Cannot lock %" PRIu64 " KiB of memory for secrets: %s. RLIMIT_MEMLOCK is %" PRIu64
+                            " bytes; raise "
+                            "it (LimitMEMLOCK= in the unit), or ask for less with --arena-size.",
+                            size >> 10, strerror(-r), limit);
         return r;
 }
 
@@ -398,9 +400,11 @@ static int install_arena(const Arguments *arguments, const Log *log) {
         if (r < 0)
                 return r;
         if (arena_protection(arena) != ARENA_PROTECTION_SECRETMEM)
-                log_line(log, LOG_WARNING, "Keys are in locked memory that root can read: %s.",
-                         arguments->protection == ARENA_PROTECTION_LOCKED ? "--no-secretmem was given"
-                                                                          : "this kernel or unit has no memfd_secret");
+                log_message(log, LOG_WARNING, FRAMEKEY_MESSAGE_MEMORY_NOT_SECRET,
+                            "Keys are in locked memory that root can read: %s.",
+                            arguments->protection == ARENA_PROTECTION_LOCKED
+                                    ? "--no-secretmem was given"
+                                    : "this kernel or unit has no memfd_secret");
         (void)take_ptr(arena); /* lives as long as the process */
         return 0;
 }
@@ -411,11 +415,26 @@ static bool check_protection(const Policy *policy, const Log *log) {
 
         if (!policy->require_secret_memory || arena_protection(arena_installed()) == ARENA_PROTECTION_SECRETMEM)
                 return true;
-        log_line(log, LOG_ERR,
-                 "Nothing is served, because of %s. Take --no-secretmem away, use a kernel and a unit that have "
-                 "memfd_secret, or change that setting.",
-                 policy_cite(policy, POLICY_REQUIRE_SECRET_MEMORY, text));
+        log_message(log, LOG_ERR, FRAMEKEY_MESSAGE_SECRET_MEMORY_REFUSED,
+                    "Nothing is served, because of %s. Take --no-secretmem away, use a kernel and a unit that have "
+                    "memfd_secret, or change that setting.",
+                    policy_cite(policy, POLICY_REQUIRE_SECRET_MEMORY, text));
         return false;
+}
+
+static void tell_started(const Arguments *arguments, const Log *log) {
+        const char *memory = arena_protection_name(arena_protection(arena_installed()));
+        static const char id[] = "MESSAGE_ID=" FRAMEKEY_MESSAGE_STARTED, version[] = "FK_VERSION=" PACKAGE_VERSION;
+        char text[128], protection[64];
+
+        (void)snprintf(text, sizeof(text), "Serving " DAEMON_BUS_NAME " with %u data threads; keys are in %s memory.",
+                       arguments->daemon.n_threads, memory);
+        (void)snprintf(protection, sizeof(protection), "FK_MEMORY=%s", memory);
+        log_fields(log, LOG_INFO, text,
+                   (struct iovec[]){ { (void *)id, strlen(id) },
+                                     { (void *)version, strlen(version) },
+                                     { protection, strlen(protection) } },
+                   3);
 }
 
 static ExitStatus serve(const Arguments *arguments, Log *log) {
@@ -424,12 +443,11 @@ static ExitStatus serve(const Arguments *arguments, Log *log) {
 
         r = daemon_new(&daemon, &arguments->daemon, log);
         if (r == 0) {
-                log_line(log, LOG_INFO, "Serving " DAEMON_BUS_NAME " with %u data threads; keys are in %s memory.",
-                         arguments->daemon.n_threads, arena_protection_name(arena_protection(arena_installed())));
+                tell_started(arguments, log);
                 r = daemon_run(daemon);
         }
         if (r == 0) {
-                log_line(log, LOG_INFO, "Stopping; all keys are wiped.");
+                log_message(log, LOG_INFO, FRAMEKEY_MESSAGE_STOPPED, "Stopping; all keys are wiped.");
                 return EXIT_STOPPED;
         }
         if (r < 0)
@@ -468,8 +486,9 @@ int main(int argc, char *argv[]) {
                 return EXIT_UNPROTECTED;
         r = selftest_run(&failed);
         if (r != 0) {
-                log_line(&log, LOG_ERR, "The self test of %s failed; nothing is served. Do not use this build.",
-                         failed ? failed : "the key plane");
+                log_message(&log, LOG_ERR, FRAMEKEY_MESSAGE_SELF_TEST_FAILED,
+                            "The self test of %s failed; nothing is served. Do not use this build.",
+                            failed ? failed : "the key plane");
                 return EXIT_SELFTEST;
         }
         return serve(&arguments, &log);

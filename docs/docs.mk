@@ -34,6 +34,6 @@ docs/libframekey-bus.3: docs/libframekey-bus.3.scd
 docs/org.framekey1.5: docs/org.framekey1.5.scd
 	$(make_page) <$(srcdir)/docs/org.framekey1.5.scd
 
-docs_tests = tests/docs/test-guide-pages.sh tests/docs/test-man-pages.sh
+docs_tests = tests/docs/test-catalog.sh tests/docs/test-guide-pages.sh tests/docs/test-man-pages.sh
 dist_check_SCRIPTS += $(docs_tests)
 TESTS += $(docs_tests)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # libframekey, the data plane: libc only.
 
-include_HEADERS += libclient/framekey.h
+include_HEADERS += libclient/framekey.h libclient/framekey-messages.h
 pkgconfig_DATA += libclient/libframekey.pc
 EXTRA_DIST += libclient/framekey.sym
 

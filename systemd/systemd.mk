@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Units of the system and of users, and the system user.
+# Units of the system and of users, the system user, and what records of the journal mean.
 
 systemdsystemunit_DATA = systemd/framekeyd.service
 systemduserunit_DATA = systemd/user/framekeyd.service
+dist_catalog_DATA = systemd/framekeyd.catalog
 EXTRA_DIST += systemd/framekeyd.service.in systemd/user/framekeyd.service.in systemd/framekeyd.sysusers
 CLEANFILES += systemd/framekeyd.service systemd/user/framekeyd.service systemd/framekeyd.conf
 

@@ -3,6 +3,7 @@
 #include "control/audit.h"
 
 #include "control/table.h"
+#include "framekey-messages.h"
 #include "util/clock.h"
 
 #include <inttypes.h>
@@ -20,33 +21,33 @@ static const struct {
         const char *name;
         const char *message_id;
 } actions[AUDIT_ACTION_MAX] = {
-        [AUDIT_OPEN_SESSION] = { "open-session", "8629b76a22cb4c48a1226bb6916d428b" },
-        [AUDIT_CLOSE_SESSION] = { "close-session", "069213b7f16c46819be4bdb3ef8da628" },
-        [AUDIT_ATTACH_SESSION] = { "attach-session", "c5b1b83ad1214cb48e4a26c8c3bb995c" },
-        [AUDIT_ADD_PARTICIPANT] = { "add-participant", "7344da03c6f845b0957c571450e741e0" },
-        [AUDIT_REMOVE_PARTICIPANT] = { "remove-participant", "c69fcd8e8eee4753ad0ab7482ae92098" },
-        [AUDIT_JOIN] = { "join", "1b646cb57bed4384900c55b88e16336b" },
-        [AUDIT_LEAVE] = { "leave", "fedaabb717a341069ff94cf885923263" },
-        [AUDIT_ALLOW_UNENCRYPTED] = { "allow-unencrypted", "7893b26e7e124acfbf74e5f12e596143" },
-        [AUDIT_IMPORT_KEY] = { "import-key", "4dd569924bf4420991bf5111b259b295" },
-        [AUDIT_IMPORT_CREDENTIAL] = { "import-credential", "4f1358851a5142aa9ac379010d80c4e1" },
-        [AUDIT_GENERATE_KEY] = { "generate-key", "9132c8441b5747bca652791ab184c599" },
-        [AUDIT_IMPORT_WRAPPED] = { "import-wrapped", "e9b6a76c8a7d41bcb742c6a9151c18a6" },
-        [AUDIT_EXPORT_WRAPPED] = { "export-wrapped", "384183f9049c40afbce37a0e10a432f8" },
-        [AUDIT_RATCHET] = { "ratchet", "beb312198ba64b3eaafa34df6fb470d7" },
-        [AUDIT_ROTATE] = { "rotate", "7c8f846cd9d742ebb509b7d20d3087f7" },
-        [AUDIT_ACTIVATE] = { "activate", "fd2e10eb17fb4347931a2e187becea45" },
-        [AUDIT_RETIRE_KEY] = { "retire-key", "d95509d954ed48129dbf3c52cfc65c34" },
-        [AUDIT_SECURITY_CODE] = { "security-code", "7710b5387ee243e9a0257d94e8717627" },
-        [AUDIT_OPEN_CHANNEL] = { "open-channel", "df36f59d7edd4f76b2bab55c101a6175" },
-        [AUDIT_CLOSE_CHANNEL] = { "close-channel", "0948c289fdd6444785b9c24fd7a3a17d" },
-        [AUDIT_CHANNEL_VIOLATED] = { "channel-violated", "721cbc3f65a846de80664b1df9c0a55a" },
-        [AUDIT_LOCK] = { "lock", "421c4a88318b49eeab911b64bacddefd" },
-        [AUDIT_SET_RATCHET] = { "set-ratchet", "7a8b82f6215a4c24b1afaf33ecc91e6f" },
-        [AUDIT_SET_POLICY] = { "set-policy", "129dcda42c7340bda845035c71349964" },
-        [AUDIT_RELOAD] = { "reload", "1e27b0b69f534215bf93a10710c1beed" },
-        [AUDIT_SET_LOG] = { "set-log", "5397eeed64384b28a868f60408eeb2af" },
-        [AUDIT_AUTHORIZE] = { "authorize", "ccdbf0dd7bec43ca90c475c0eb5156ab" },
+        [AUDIT_OPEN_SESSION] = { "open-session", FRAMEKEY_MESSAGE_OPEN_SESSION },
+        [AUDIT_CLOSE_SESSION] = { "close-session", FRAMEKEY_MESSAGE_CLOSE_SESSION },
+        [AUDIT_ATTACH_SESSION] = { "attach-session", FRAMEKEY_MESSAGE_ATTACH_SESSION },
+        [AUDIT_ADD_PARTICIPANT] = { "add-participant", FRAMEKEY_MESSAGE_ADD_PARTICIPANT },
+        [AUDIT_REMOVE_PARTICIPANT] = { "remove-participant", FRAMEKEY_MESSAGE_REMOVE_PARTICIPANT },
+        [AUDIT_JOIN] = { "join", FRAMEKEY_MESSAGE_JOIN },
+        [AUDIT_LEAVE] = { "leave", FRAMEKEY_MESSAGE_LEAVE },
+        [AUDIT_ALLOW_UNENCRYPTED] = { "allow-unencrypted", FRAMEKEY_MESSAGE_ALLOW_UNENCRYPTED },
+        [AUDIT_IMPORT_KEY] = { "import-key", FRAMEKEY_MESSAGE_IMPORT_KEY },
+        [AUDIT_IMPORT_CREDENTIAL] = { "import-credential", FRAMEKEY_MESSAGE_IMPORT_CREDENTIAL },
+        [AUDIT_GENERATE_KEY] = { "generate-key", FRAMEKEY_MESSAGE_GENERATE_KEY },
+        [AUDIT_IMPORT_WRAPPED] = { "import-wrapped", FRAMEKEY_MESSAGE_IMPORT_WRAPPED },
+        [AUDIT_EXPORT_WRAPPED] = { "export-wrapped", FRAMEKEY_MESSAGE_EXPORT_WRAPPED },
+        [AUDIT_RATCHET] = { "ratchet", FRAMEKEY_MESSAGE_RATCHET },
+        [AUDIT_ROTATE] = { "rotate", FRAMEKEY_MESSAGE_ROTATE },
+        [AUDIT_ACTIVATE] = { "activate", FRAMEKEY_MESSAGE_ACTIVATE },
+        [AUDIT_RETIRE_KEY] = { "retire-key", FRAMEKEY_MESSAGE_RETIRE_KEY },
+        [AUDIT_SECURITY_CODE] = { "security-code", FRAMEKEY_MESSAGE_SECURITY_CODE },
+        [AUDIT_OPEN_CHANNEL] = { "open-channel", FRAMEKEY_MESSAGE_OPEN_CHANNEL },
+        [AUDIT_CLOSE_CHANNEL] = { "close-channel", FRAMEKEY_MESSAGE_CLOSE_CHANNEL },
+        [AUDIT_CHANNEL_VIOLATED] = { "channel-violated", FRAMEKEY_MESSAGE_CHANNEL_VIOLATED },
+        [AUDIT_LOCK] = { "lock", FRAMEKEY_MESSAGE_LOCK },
+        [AUDIT_SET_RATCHET] = { "set-ratchet", FRAMEKEY_MESSAGE_SET_RATCHET },
+        [AUDIT_SET_POLICY] = { "set-policy", FRAMEKEY_MESSAGE_SET_POLICY },
+        [AUDIT_RELOAD] = { "reload", FRAMEKEY_MESSAGE_RELOAD },
+        [AUDIT_SET_LOG] = { "set-log", FRAMEKEY_MESSAGE_SET_LOG },
+        [AUDIT_AUTHORIZE] = { "authorize", FRAMEKEY_MESSAGE_AUTHORIZE },
 };
 
 /* A bucket of records: full means nothing to remember. */
@@ -119,32 +120,6 @@ static AuditUser *user_get(Audit *audit, uid_t uid, uint64_t now_usec) {
         return user;
 }
 
-/* Whether there may be one more record. What root asks for is always told. */
-static bool spend(Audit *audit, const AuditRecord *record) {
-        uid_t uid = record->caller ? record->caller->uid : record->owner_uid;
-        uint64_t now_usec = clock_boottime_usec();
-        AuditUser *user;
-
-        if (record->caller && uid == 0)
-                return true;
-        user = user_get(audit, uid, now_usec);
-        if (!user)
-                return true; /* rather one line too many than none */
-        if (now_usec - user->since_usec > BURST * USEC_A_RECORD)
-                user->since_usec = now_usec - BURST * USEC_A_RECORD;
-        if (now_usec - user->since_usec < USEC_A_RECORD) {
-                user->dropped++;
-                return false;
-        }
-        user->since_usec += USEC_A_RECORD;
-        if (user->dropped > 0) {
-                log_line(audit->log, LOG_WARNING, "%" PRIu64 " audit records of uid %u were dropped: too many at once.",
-                         user->dropped, (unsigned)uid);
-                user->dropped = 0;
-        }
-        return true;
-}
-
 #define FIELDS_MAX 14u
 
 typedef struct Fields {
@@ -165,6 +140,43 @@ static void field_add_number(Fields *fields, const char *name, uint64_t value) {
 
         (void)snprintf(text, sizeof(text), "%" PRIu64, value);
         field_add(fields, name, text);
+}
+
+static void tell_dropped(Audit *audit, AuditUser *user) {
+        Fields fields = { .n = 0 };
+        char message[128];
+
+        (void)snprintf(message, sizeof(message), "%" PRIu64 " audit records of uid %u were dropped: too many at once.",
+                       user->dropped, (unsigned)user->uid);
+        field_add(&fields, "MESSAGE_ID", FRAMEKEY_MESSAGE_AUDIT_DROPPED);
+        field_add_number(&fields, "FK_DROPPED", user->dropped);
+        field_add_number(&fields, "FK_OWNER_UID", user->uid);
+        log_fields(audit->log, LOG_WARNING, message, fields.iov, fields.n);
+        user->dropped = 0;
+}
+
+/* Whether there may be one more record. What root asks for is always told. */
+static bool spend(Audit *audit, const AuditRecord *record) {
+        uid_t uid = record->caller ? record->caller->uid : record->owner_uid;
+        uint64_t now_usec = clock_boottime_usec();
+        AuditUser *user;
+
+        if (record->caller && uid == 0)
+                return true;
+        user = user_get(audit, uid, now_usec);
+        if (!user)
+                return true; /* rather one line too many than none */
+        if (now_usec - user->since_usec > BURST * USEC_A_RECORD)
+                user->since_usec = now_usec - BURST * USEC_A_RECORD;
+        if (now_usec - user->since_usec < USEC_A_RECORD) {
+                user->dropped++;
+                return false;
+        }
+        user->since_usec += USEC_A_RECORD;
+        if (user->dropped > 0) {
+                tell_dropped(audit, user);
+        }
+        return true;
 }
 
 static void message_add(char *message, size_t size, const char *name, const char *value) {

@@ -2,6 +2,8 @@
 /* Directories of the counters; see counters.h. */
 #include "control/counters.h"
 
+#include "framekey-messages.h"
+
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -53,22 +55,25 @@ static void make(char *path) {
 
 static void complain(const Log *log, int r, const char *runtime, const char *state) {
         if (r == -EWOULDBLOCK)
-                log_line(log, LOG_WARNING,
-                         "Another framekeyd keeps its counters in %s or %s; this one keeps none, so under SFrame and "
-                         "DAVE only keys made here can be sent under. Give it directories of its own with "
-                         "--runtime-directory= and --state-directory=.",
-                         runtime, state);
+                log_message(
+                        log, LOG_WARNING, FRAMEKEY_MESSAGE_COUNTERS_NOT_KEPT,
+                        "Another framekeyd keeps its counters in %s or %s; this one keeps none, so under SFrame and "
+                        "DAVE only keys made here can be sent under. Give it directories of its own with "
+                        "--runtime-directory= and --state-directory=.",
+                        runtime, state);
         else if (r == -EBADMSG)
-                log_line(log, LOG_WARNING,
-                         "The counters in %s or %s were not written by this framekeyd, and none are kept: under SFrame "
-                         "and DAVE only keys made here can be sent under. Move the files away; keys that were sent "
-                         "under before must not be used again then.",
-                         runtime, state);
+                log_message(
+                        log, LOG_WARNING, FRAMEKEY_MESSAGE_COUNTERS_NOT_KEPT,
+                        "The counters in %s or %s were not written by this framekeyd, and none are kept: under SFrame "
+                        "and DAVE only keys made here can be sent under. Move the files away; keys that were sent "
+                        "under before must not be used again then.",
+                        runtime, state);
         else
-                log_line(log, LOG_WARNING,
-                         "Cannot keep counters in %s and %s: %s. Under SFrame and DAVE only keys made here can be sent "
-                         "under.",
-                         runtime, state, strerror(-r));
+                log_message(
+                        log, LOG_WARNING, FRAMEKEY_MESSAGE_COUNTERS_NOT_KEPT,
+                        "Cannot keep counters in %s and %s: %s. Under SFrame and DAVE only keys made here can be sent "
+                        "under.",
+                        runtime, state, strerror(-r));
 }
 
 int counters_open(Ledger **ret, const char *runtime_directory, const char *state_directory, bool user, const Log *log) {
@@ -90,8 +95,9 @@ int counters_open(Ledger **ret, const char *runtime_directory, const char *state
                         return r;
                 complain(log, r, runtime, state);
         } else
-                log_line(log, LOG_NOTICE,
-                         "Counters are not kept over a restart: under SFrame and DAVE only keys made here can be sent "
-                         "under. Give directories with --runtime-directory= and --state-directory= to change that.");
+                log_message(
+                        log, LOG_NOTICE, FRAMEKEY_MESSAGE_COUNTERS_NOT_KEPT,
+                        "Counters are not kept over a restart: under SFrame and DAVE only keys made here can be sent "
+                        "under. Give directories with --runtime-directory= and --state-directory= to change that.");
         return ledger_open(ret, NULL, NULL);
 }

@@ -93,6 +93,17 @@ void log_line(const Log *log, int priority, const char *format, ...) {
         log_fields(log, priority, text, NULL, 0);
 }
 
+void log_message(const Log *log, int priority, const char *message_id, const char *format, ...) {
+        char text[LINE_MAX_LEN], id[64];
+        va_list arguments;
+
+        va_start(arguments, format);
+        (void)vsnprintf(text, sizeof(text), format, arguments);
+        va_end(arguments);
+        (void)snprintf(id, sizeof(id), "MESSAGE_ID=%s", message_id);
+        log_fields(log, priority, text, &(struct iovec){ id, strlen(id) }, 1);
+}
+
 int log_level_from_name(const char *name) {
         for (size_t i = 0; i < ELEMENTS(levels); i++)
                 if (strcmp(levels[i], name) == 0)

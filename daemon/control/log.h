@@ -29,6 +29,9 @@ typedef struct Log {
 /* Chooses the target as systemd's protocol says: JOURNAL_STREAM names the file behind standard error. */
 void log_init(Log *ret, int level);
 void log_line(const Log *log, int priority, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* The same for a kind that has a MESSAGE_ID in framekey-messages.h. */
+void log_message(const Log *log, int priority, const char *message_id, const char *format, ...)
+        __attribute__((format(printf, 4, 5)));
 /* A message with fields of its own ("FK_SESSION=..."); standard error gets the message alone. */
 void log_fields(const Log *log, int priority, const char *message, const struct iovec *fields, size_t n_fields);
 /* "emerg".."debug", or -EINVAL; and back. */

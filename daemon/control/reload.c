@@ -6,6 +6,7 @@
 #include "control/manager-bus.h"
 #include "control/status.h"
 #include "crypto/arena.h"
+#include "framekey-messages.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -69,8 +70,9 @@ static int load(Daemon *daemon, Policy *ret) {
         if (r < 0)
                 (void)snprintf(daemon->fault.text, sizeof(daemon->fault.text), "Cannot read it: %s.", strerror(-r));
         if (r != 0)
-                log_line(daemon->log, LOG_ERR, "The configuration stays as it was: %s.",
-                         r < 0 ? strerror(-r) : "what it says now cannot be taken, see above");
+                log_message(daemon->log, LOG_ERR, FRAMEKEY_MESSAGE_CONFIGURATION_REFUSED,
+                            "The configuration stays as it was: %s.",
+                            r < 0 ? strerror(-r) : "what it says now cannot be taken, see above");
         return r;
 }
 

@@ -220,6 +220,11 @@ service_ends() {
         claim "the journal tells who imported a key" equal "$(journalctl -b -o cat --output-fields=FK_SENDER_UID \
                 FK_ACTION=import-key | sort -u)" 64001
         claim "but not which" bash -c '! journalctl -b -o export | grep -q "correct horse"'
+        journalctl --update-catalog
+        claim "the journal explains it" bash -c 'journalctl -b -x FK_ACTION=import-key |
+                grep -q "Asked for by the user with the id 64001"'
+        claim "and all else, with every field" bash -c "journalctl -b -x -u framekeyd.service _COMM=framekeyd |
+                grep '^░░' >/run/ct-explained && ! grep -n '@FK' /run/ct-explained"
         claim "it stops cleanly" systemctl stop framekeyd.service
         claim "and says so" equal "$(systemctl show -P Result framekeyd.service)" success
         # shellcheck disable=SC2086

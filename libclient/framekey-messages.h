@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/**
+ * \file
+ * MESSAGE_ID of each kind of record that framekeyd(8) writes to the journal, as text, for programs that read it:
+ *
+ *     sd_journal_add_match(journal, "MESSAGE_ID=" FRAMEKEY_MESSAGE_IMPORT_KEY, 0);
+ *
+ * The kinds with FK_ACTION are the audit, with the field FK_RESULT: "ok", or the name of the error that the call was
+ * refused with. "journalctl -x" explains each. A kind keeps its id for ever.
+ */
+#pragma once
+
+/* The audit: what was asked for, by whom, or done by the daemon itself. */
+#define FRAMEKEY_MESSAGE_OPEN_SESSION       "8629b76a22cb4c48a1226bb6916d428b"
+#define FRAMEKEY_MESSAGE_CLOSE_SESSION      "069213b7f16c46819be4bdb3ef8da628"
+#define FRAMEKEY_MESSAGE_ATTACH_SESSION     "c5b1b83ad1214cb48e4a26c8c3bb995c"
+#define FRAMEKEY_MESSAGE_ADD_PARTICIPANT    "7344da03c6f845b0957c571450e741e0"
+#define FRAMEKEY_MESSAGE_REMOVE_PARTICIPANT "c69fcd8e8eee4753ad0ab7482ae92098"
+#define FRAMEKEY_MESSAGE_JOIN               "1b646cb57bed4384900c55b88e16336b"
+#define FRAMEKEY_MESSAGE_LEAVE              "fedaabb717a341069ff94cf885923263"
+#define FRAMEKEY_MESSAGE_ALLOW_UNENCRYPTED  "7893b26e7e124acfbf74e5f12e596143"
+#define FRAMEKEY_MESSAGE_IMPORT_KEY         "4dd569924bf4420991bf5111b259b295"
+#define FRAMEKEY_MESSAGE_IMPORT_CREDENTIAL  "4f1358851a5142aa9ac379010d80c4e1"
+#define FRAMEKEY_MESSAGE_GENERATE_KEY       "9132c8441b5747bca652791ab184c599"
+#define FRAMEKEY_MESSAGE_IMPORT_WRAPPED     "e9b6a76c8a7d41bcb742c6a9151c18a6"
+#define FRAMEKEY_MESSAGE_EXPORT_WRAPPED     "384183f9049c40afbce37a0e10a432f8"
+#define FRAMEKEY_MESSAGE_RATCHET            "beb312198ba64b3eaafa34df6fb470d7"
+#define FRAMEKEY_MESSAGE_ROTATE             "7c8f846cd9d742ebb509b7d20d3087f7"
+#define FRAMEKEY_MESSAGE_ACTIVATE           "fd2e10eb17fb4347931a2e187becea45"
+#define FRAMEKEY_MESSAGE_RETIRE_KEY         "d95509d954ed48129dbf3c52cfc65c34"
+#define FRAMEKEY_MESSAGE_SECURITY_CODE      "7710b5387ee243e9a0257d94e8717627"
+#define FRAMEKEY_MESSAGE_OPEN_CHANNEL       "df36f59d7edd4f76b2bab55c101a6175"
+#define FRAMEKEY_MESSAGE_CLOSE_CHANNEL      "0948c289fdd6444785b9c24fd7a3a17d"
+#define FRAMEKEY_MESSAGE_CHANNEL_VIOLATED   "721cbc3f65a846de80664b1df9c0a55a"
+#define FRAMEKEY_MESSAGE_LOCK               "421c4a88318b49eeab911b64bacddefd"
+#define FRAMEKEY_MESSAGE_SET_RATCHET        "7a8b82f6215a4c24b1afaf33ecc91e6f"
+#define FRAMEKEY_MESSAGE_SET_POLICY         "129dcda42c7340bda845035c71349964"
+#define FRAMEKEY_MESSAGE_RELOAD             "1e27b0b69f534215bf93a10710c1beed"
+#define FRAMEKEY_MESSAGE_SET_LOG            "5397eeed64384b28a868f60408eeb2af"
+#define FRAMEKEY_MESSAGE_AUTHORIZE          "ccdbf0dd7bec43ca90c475c0eb5156ab"
+
+/* The service. */
+#define FRAMEKEY_MESSAGE_STARTED               "15e96772d151420cab299e60f31e9e59"
+#define FRAMEKEY_MESSAGE_STOPPED               "75a2cf0ba13e455d9102da458f579b7f"
+#define FRAMEKEY_MESSAGE_SELF_TEST_FAILED      "894c0a1625cf4efbb109baa4f6407420"
+#define FRAMEKEY_MESSAGE_MEMORY_NOT_SECRET     "f5a65c16970d47319e7713e8f2149676"
+#define FRAMEKEY_MESSAGE_SECRET_MEMORY_REFUSED "ca3e060c5efe422a8971e1fe26a0dbe0"
+#define FRAMEKEY_MESSAGE_MEMORY_LIMITED        "a5bea4c9531d43ada93e2a8c3616b4cc"
+#define FRAMEKEY_MESSAGE_CONFIGURATION_REFUSED "c16ee8a3689c45af9ac04e4d20dfc1bb"
+#define FRAMEKEY_MESSAGE_COUNTERS_NOT_KEPT     "87a1f56af2c94861ab411c45d4313e33"
+#define FRAMEKEY_MESSAGE_AUDIT_DROPPED         "1f4bb2679a7f43cb80083af18d5e43b6"
