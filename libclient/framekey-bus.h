@@ -134,8 +134,8 @@ int framekey_session_activate(framekey_session *session, const char *identity, u
 /** One ratchet step of the key under `index` (FRAMEKEY_KEY_ACTIVE at a sender). */
 int framekey_session_ratchet(framekey_session *session, const char *identity, uint32_t index, uint32_t *ret_step);
 /** When sending keys step by themselves: after a time, a number of frames, or of bytes, whichever comes first.
- * 0: never; UINT64_MAX: as it is. Three settings: what stands before one that is refused stays set. -EACCES shorter than
- * the administrator lets it be. */
+ * 0: never; UINT64_MAX: as it is. Three settings: what stands before one that is refused stays set. -EACCES shorter
+ * than the administrator lets it be. */
 int framekey_session_set_ratchet(framekey_session *session, uint64_t interval_usec, uint64_t frames, uint64_t bytes);
 /** Replaces the sending key of `identity`, or of all senders (NULL; in a shared session: the shared key) by a fresh
  * one. Keys made in a daemon get their successor here: KeyInstalled says under which index, hand it out, it is
