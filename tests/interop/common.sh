@@ -24,5 +24,5 @@ if [ -z "${FRAMEKEYD_PID:-}" ]; then
         [ -x "$FRAMEKEYCTL" ] || { echo "cli/framekeyctl was not built" >&2; exit 1; }
         export FRAMEKEY_PEERS=$abs_top_builddir/tests/interop/peers
         "$here/install-peers" "$FRAMEKEY_PEERS" || exit
-        exec "$here/../with-daemon" "$0" "$@"
+        exec "$here/../with-daemon" ${daemons[@]+"${daemons[@]}"} "$0" "$@"
 fi

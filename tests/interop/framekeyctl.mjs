@@ -16,16 +16,18 @@ export class Framekeyctl {
         #exit;
         #complaints = '';
 
-        // verb is 'encrypt' or 'decrypt'; options: profile, secret, index, and more arguments of framekeyctl.
-        static async start(verb, { profile, secret, index = 0, args = [] }) {
+        // verb is 'encrypt' or 'decrypt'; options: profile, secret (none: the key comes later), index, more arguments of
+        // framekeyctl, the bus (none: as the environment says), and who hears of the session's signals.
+        static async start(verb, { profile, secret, index = 0, args = [], address, onEvent }) {
                 const self = new Framekeyctl();
                 self.#process = spawn(
                         process.env.FRAMEKEYCTL,
                         [
+                                ...(address ? [`--address=${address}`] : []),
                                 verb,
                                 `--profile=${profile}`,
-                                `--key-file=${self.#keyFile(secret)}`,
-                                `--key-index=${index}`,
+                                ...(secret ? [`--key-file=${self.#keyFile(secret)}`, `--key-index=${index}`] : ['--no-key']),
+                                ...(onEvent ? ['--events'] : []),
                                 ...args,
                         ],
                         { stdio: ['pipe', 'pipe', 'pipe'] });
@@ -36,7 +38,13 @@ export class Framekeyctl {
                 self.#process.stderr.on('data', (text) => (self.#complaints += text));
                 // EPIPE: it ended; what is waited for fails with its exit status.
                 self.#process.stdin.on('error', () => {});
-                createInterface({ input: self.#process.stdout }).on('line', (line) => self.#waiting.shift()?.(line));
+                createInterface({ input: self.#process.stdout }).on('line', (line) => {
+                        const reply = JSON.parse(line);
+                        if (reply.event && !reply.done)
+                                onEvent?.(reply);
+                        else
+                                self.#waiting.shift()?.(reply);
+                });
                 return self;
         }
 
@@ -53,7 +61,7 @@ export class Framekeyctl {
                         throw new Error(`framekeyctl ended (${how}): ${this.#complaints.trim()}`);
                 });
                 ended.catch(() => {});
-                const reply = JSON.parse(await Promise.race([answer, ended]));
+                const reply = await Promise.race([answer, ended]);
                 if (reply.verdict?.startsWith('error'))
                         throw new Error(reply.verdict);
                 return reply;
@@ -100,6 +108,24 @@ export class Framekeyctl {
         // Sends under this index after a while.
         activate(index, { afterUsec = 0 } = {}) {
                 return this.#ask({ do: 'activate', key_index: index, after_usec: afterUsec });
+        }
+
+        // A key of the daemon's own.
+        generate() {
+                return this.#ask({ do: 'generate' });
+        }
+
+        async transportKey() {
+                return (await this.#ask({ do: 'transport-key' })).key_hex;
+        }
+
+        // For the daemon with this transport key; the package is hexadecimal.
+        async exportKey(recipient, index) {
+                return (await this.#ask({ do: 'export', recipient_hex: recipient, key_index: index })).package_hex;
+        }
+
+        importWrapped(pack) {
+                return this.#ask({ do: 'import-wrapped', package_hex: pack });
         }
 
         // DAVE: 'silence', 'all' or 'nothing' comes through without a key.

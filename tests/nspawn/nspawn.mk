@@ -9,6 +9,7 @@ EXTRA_DIST += tests/nspawn/ct-run tests/nspawn/inside-system-bus.sh
 TEST_EXTENSIONS = .nspawn
 NSPAWN_LOG_COMPILER = $(SHELL) $(srcdir)/tests/nspawn/run-in-container
 nspawn_tests = \
+	tests/nspawn/admin.nspawn \
 	tests/nspawn/boot.nspawn \
 	tests/nspawn/crash.nspawn \
 	tests/nspawn/exposure.nspawn \
