@@ -27,6 +27,14 @@ TESTS += tests/docs/test-rotation-example.sh
 AM_DISTCHECK_CONFIGURE_FLAGS = --with-systemdsystemunitdir=$$dc_install_base/lib/systemd/system \
 	--with-systemduserunitdir=$$dc_install_base/lib/systemd/user
 
+# And for framekey-embedding(7): an app on the bus without libframekey-bus, and its media process.
+noinst_PROGRAMS += examples/media-process
+examples_media_process_SOURCES = examples/media-process.c
+examples_media_process_CFLAGS = $(AM_CFLAGS) $(LIBSYSTEMD_CFLAGS)
+examples_media_process_LDADD = libclient/libframekey.la $(LIBSYSTEMD_LIBS)
+dist_check_SCRIPTS += tests/docs/test-embedding-example.sh
+TESTS += tests/docs/test-embedding-example.sh
+
 # What takes minutes: twenty simulated days.
 check-long: $(check_PROGRAMS)
 	$(AM_TESTS_ENVIRONMENT) $(srcdir)/tests/sim/call-day-long.sh

@@ -1,11 +1,21 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Man pages. Release archives carry them ready; a git checkout needs scdoc, as it needs autoconf.
 
-man_pages = docs/framekey.7 docs/framekey-admin.7 docs/framekey-dave.7 docs/framekey-migration.7 docs/framekey-sframe.7 docs/framekeyctl.1 \
-	docs/framekeyd.8 docs/framekeyd.conf.5 docs/libframekey.3 docs/libframekey-bus.3 docs/org.framekey1.5
+man_pages = \
+	docs/framekey.7 \
+	docs/framekey-admin.7 \
+	docs/framekey-dave.7 \
+	docs/framekey-embedding.7 \
+	docs/framekey-migration.7 \
+	docs/framekey-sframe.7 \
+	docs/framekeyctl.1 \
+	docs/framekeyd.8 \
+	docs/framekeyd.conf.5 \
+	docs/libframekey.3 \
+	docs/libframekey-bus.3 \
+	docs/org.framekey1.5
 dist_man_MANS += $(man_pages)
-EXTRA_DIST += docs/framekey.7.scd docs/framekey-admin.7.scd docs/framekey-dave.7.scd docs/framekey-migration.7.scd docs/framekey-sframe.7.scd \
-	docs/framekeyctl.1.scd docs/framekeyd.8.scd docs/framekeyd.conf.5.scd docs/libframekey.3.scd docs/libframekey-bus.3.scd docs/org.framekey1.5.scd
+EXTRA_DIST += $(man_pages:=.scd)
 MAINTAINERCLEANFILES = $(man_pages)
 
 SCDOC = scdoc
@@ -19,6 +29,8 @@ docs/framekey-admin.7: docs/framekey-admin.7.scd
 	$(make_page) <$(srcdir)/docs/framekey-admin.7.scd
 docs/framekey-dave.7: docs/framekey-dave.7.scd
 	$(make_page) <$(srcdir)/docs/framekey-dave.7.scd
+docs/framekey-embedding.7: docs/framekey-embedding.7.scd
+	$(make_page) <$(srcdir)/docs/framekey-embedding.7.scd
 docs/framekey-migration.7: docs/framekey-migration.7.scd
 	$(make_page) <$(srcdir)/docs/framekey-migration.7.scd
 docs/framekey-sframe.7: docs/framekey-sframe.7.scd

@@ -83,7 +83,7 @@ each libframekey.3 function < <(functions_of "$root/libclient/framekey.h")
 each libframekey-bus.3 function < <(functions_of "$root/libclient/framekey-bus.h" |
         comm -23 - <(functions_of "$root/libclient/framekey.h"))
 # The guides' calls and options are there; the options in the library's table, with the page that describes them.
-for guide in framekey-dave framekey-migration framekey-sframe; do
+for guide in framekey-dave framekey-embedding framekey-migration framekey-sframe; do
         while IFS= read -r function; do
                 grep -q "\b$function(" "$root/libclient/framekey.h" "$root/libclient/framekey-bus.h" || {
                         echo "docs/$guide.7.scd names $function(), which is in no header" >&2
@@ -96,7 +96,7 @@ for guide in framekey-dave framekey-migration framekey-sframe; do
                         failed=1
                 }
         done < <(grep -oE '_[a-z]+(-[a-z]+)*-[a-z]+(=[a-z0-9-]+)?_' "$root/docs/$guide.7.scd" | tr -d _ | sed 's/=.*//' |
-                grep -vxE 'livekit-[a-z]+|element-call|(missing|wrong|unknown)-key|server-injected|too-old' | sort -u)
+                grep -vxE 'livekit-[a-z]+|libframekey-[a-z]+|element-call|(missing|wrong|unknown)-key|server-injected|too-old' | sort -u)
 done
 # Each error of the daemon has its errno in the library, and in its page.
 while read -r error number; do
@@ -115,7 +115,7 @@ each org.framekey1.5 error < <(sed -n 's/^ *X([A-Z_]*, "\([A-Za-z]*\)".*/\1/p' "
 
 # They can be read: the pages that were built are what man takes.
 if command -v man >/dev/null; then
-        for page in framekey.7 framekey-dave.7 framekey-migration.7 framekey-sframe.7 framekeyctl.1 framekeyd.8 \
+        for page in framekey.7 framekey-dave.7 framekey-embedding.7 framekey-migration.7 framekey-sframe.7 framekeyctl.1 framekeyd.8 \
                 framekeyd.conf.5 libframekey.3 libframekey-bus.3 org.framekey1.5; do
                 file=$build/docs/$page
                 [ -e "$file" ] || file=$root/docs/$page
