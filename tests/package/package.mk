@@ -14,7 +14,7 @@ EXTRA_DIST += debian/changelog debian/control debian/copyright debian/rules debi
 	debian/libframekey-bus0.install debian/libframekey-bus0.lintian-overrides debian/libframekey-bus0.symbols \
 	debian/libframekey-dev.examples debian/libframekey-dev.install debian/libframekey-dev.lintian-overrides \
 	debian/libframekey-dev.manpages debian/not-installed debian/source/lintian-overrides \
-	debian/tests/build-example debian/tests/control debian/tests/round-trip
+	debian/tests/allow-nobody debian/tests/build-example debian/tests/control debian/tests/round-trip
 
 # The packages, in this folder.
 clean-local: clean-packages

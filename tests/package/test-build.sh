@@ -79,7 +79,8 @@ next_version() {
 
 # Folder and name of each file, without what packaging does to it.
 installed_names() {
-        sed -E 's|.*/([^/]+/[^/]+)$|\1|; s/\.gz$//' | sed "s|^$(dpkg-architecture -qDEB_HOST_MULTIARCH)/|lib/|" | sort -u
+        sed -E 's|.*/([^/]+/[^/]+)$|\1|; s/\.gz$//; s|^site-functions/|vendor-completions/|' |
+                sed "s|^$(dpkg-architecture -qDEB_HOST_MULTIARCH)/|lib/|" | sort -u
 }
 
 nothing_is_left_out() {
