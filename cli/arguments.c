@@ -38,7 +38,7 @@ static const CliOption common_options[] = {
         [COMMON_JSON] = { "json", 0, "short|pretty|off", "Print JSON instead of tables" },
         [COMMON_J] = { NULL, 'j', NULL, "The same as --json=pretty on a terminal, else --json=short" },
         [COMMON_QUIET] = { "quiet", 'q', NULL, "Say nothing about what was done" },
-        [COMMON_NO_PAGER] = { "no-pager", 0, NULL, "Accepted for scripts; output is never paged" },
+        [COMMON_NO_PAGER] = { "no-pager", 0, NULL, "Do not show long output page by page" },
         [COMMON_NO_LEGEND] = { "no-legend", 0, NULL, "Print tables without headings" },
         [COMMON_HELP] = { "help", 'h', NULL, "Show this help" },
         [COMMON_VERSION] = { "version", 0, NULL, "Show the version" },
@@ -130,10 +130,13 @@ static int take_common(Context *context, size_t option, const char *value) {
         case COMMON_NO_LEGEND:
                 context->legend = false;
                 break;
+        case COMMON_NO_PAGER:
+                context->no_pager = true;
+                break;
         case COMMON_VERSION:
                 (void)printf("framekeyctl %s\n", PACKAGE_VERSION);
                 return -ECANCELED;
-        default: /* COMMON_NO_PAGER; COMMON_HELP is the caller's */
+        default: /* COMMON_HELP is the caller's */
                 break;
         }
         return CLI_OK;

@@ -32,9 +32,11 @@ typedef struct Context {
         enum framekey_bus bus;
         const char *where; /* address, host or machine */
         JsonMode json;
-        bool quiet;      /* no hints, no summaries */
-        bool legend;     /* table headings */
-        bool colors;     /* standard output is a terminal that wants them */
+        bool quiet;  /* no hints, no summaries */
+        bool legend; /* table headings */
+        bool colors; /* standard output is a terminal that wants them */
+        bool no_pager;
+        pid_t pager;     /* 0: none */
         bool completing; /* a shell asks what could stand in this place: no daemon is started, nobody is asked */
         framekey_client *client; /* NULL before context_client() */
 } Context;
@@ -115,6 +117,8 @@ int context_call(Context *context, const char *path, const char *interface, cons
                  sd_bus_message **ret_reply, const char *types, ...);
 /* All properties of an object as a JSON object; names as on the bus. */
 int context_properties(Context *context, const char *path, const char *interface, json_t **ret);
+/* The same; *ret is NULL and nothing is told if the object is gone. */
+int context_properties_or_nothing(Context *context, const char *path, const char *interface, json_t **ret);
 /* The next complete type of a message as a JSON value. 0, or negative errno. */
 int message_to_json(sd_bus_message *m, json_t **ret);
 /* Bytes as hex digits; NULL without memory. */
@@ -141,6 +145,18 @@ static inline void json_decref_p(json_t **p) {
 }
 #define _cleanup_json_ _cleanup_(json_decref_p)
 
+/* ---- the terminal (terminal.c) ---- */
+
+/* Whether standard output is one that can do more than lines. */
+bool terminal_is_able(void);
+bool terminal_wants_colors(void);
+/* Whether symbols that are not ASCII can be shown. */
+bool terminal_wants_symbols(void);
+/* What is written from now on is paged, if that is wanted and standard output is a terminal. CLI_OK or told. */
+int context_pager(Context *context);
+/* Waits until the pager is left; there is no output any more. */
+void context_pager_wait(Context *context);
+
 /* ---- output (output.c): one data model, JSON values, shown as a table or as JSON ---- */
 
 typedef struct Column {
@@ -155,6 +171,8 @@ typedef struct Column {
 
 /* An array of objects. */
 int output_rows(const Context *context, const char *name, const Column *columns, size_t n_columns, const json_t *rows);
+/* The same as a tree: a row's array "children" stands below it, with less of the columns. Never JSON. */
+int output_tree(const Context *context, const char *name, const Column *columns, size_t n_columns, const json_t *rows);
 /* One object as "Heading: value" lines; keys that are missing are left out. */
 int output_object(const Context *context, const Column *columns, size_t n_columns, const json_t *object);
 /* Any JSON value on one line or indented, by context->json. */
@@ -180,6 +198,24 @@ bool session_is_named(const json_t *rows, const char *label);
 /* The id of the session that people call `name`: an id, or the label of one that they may see. What is neither is given
  * back as it is, for the daemon to answer. Free it. */
 int session_resolve(Context *context, const char *name, char **ret_id);
+
+/* Adds to such an object: preset, next_ratchet_usec, fully_protected and participants, each with identity, role, state,
+ * keys, frames_ok, frames_failed, and trouble, a sentence, where something is wrong. Whether it is still there is in
+ * *ret_there. */
+int session_look(Context *context, json_t *row, bool *ret_there);
+/* The same for all of them; those that have ended meanwhile are taken away. */
+int sessions_look(Context *context, json_t *rows);
+/* "sending", "receiving", or the state if there is more or less to tell. */
+const char *participant_words(const json_t *participant);
+/* Colour of a participant in this state; NULL: none. */
+const char *state_color(const char *state);
+/* The indices of a participant's keys, with the step of the one that is sent under. Free it. */
+char *participant_keys(const json_t *participant);
+/* State of a session in a word or two, and its colour. Free the text. */
+char *session_words(const json_t *session, bool locked, const char **ret_color);
+
+/* The table of list (list.c), as a tree with participants or a line a session; for people only. */
+int sessions_print(const Context *context, const json_t *rows, bool locked, bool tree);
 
 /* ---- streams and what is wrong with them (streams.c) ---- */
 

@@ -17,6 +17,7 @@ cli_framekeyctl_SOURCES = \
 	cli/filter.c \
 	cli/filter.h \
 	cli/keys.c \
+	cli/list.c \
 	cli/main.c \
 	cli/monitor.c \
 	cli/output.c \
@@ -25,6 +26,7 @@ cli_framekeyctl_SOURCES = \
 	cli/sessions.c \
 	cli/show.c \
 	cli/streams.c \
+	cli/terminal.c \
 	daemon/keys/preset.c
 cli_framekeyctl_CFLAGS = $(AM_CFLAGS) $(LIBSYSTEMD_CFLAGS) $(JANSSON_CFLAGS) $(SMARTCOLS_CFLAGS)
 cli_framekeyctl_LDADD = \

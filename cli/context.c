@@ -87,6 +87,27 @@ int context_properties(Context *context, const char *path, const char *interface
         return r < 0 ? cli_fail("The daemon's reply cannot be read: %s.", strerror(-r)) : CLI_OK;
 }
 
+/* A session, or a participant, may go between two questions: then the answer is that there is nothing. */
+int context_properties_or_nothing(Context *context, const char *path, const char *interface, json_t **ret) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        framekey_client *client;
+        int r;
+
+        r = context_client(context, &client);
+        if (r != CLI_OK)
+                return r;
+        r = sd_bus_call_method(framekey_client_get_bus(client), "org.framekey1", path,
+                               "org.freedesktop.DBus.Properties", "GetAll", &error, &reply, "s", interface);
+        *ret = NULL;
+        if (r < 0) {
+                r = framekey_client_note_error(client, r, &error);
+                return r == -ENXIO || r == -ESRCH || r == -ENODEV ? CLI_OK : cli_fail_client(client, r);
+        }
+        r = message_to_json(reply, ret);
+        return r < 0 ? cli_fail("The daemon's reply cannot be read: %s.", strerror(-r)) : CLI_OK;
+}
+
 int context_session_path(Context *context, const char *session, char **ret) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         _cleanup_free_ char *id = NULL;

@@ -89,12 +89,6 @@ static int complete(int argc, char **argv, Context *context) {
         return verb ? verb->run(argc - first, argv + first, context) : CLI_OK;
 }
 
-static bool wants_colors(void) {
-        const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
-
-        return isatty(STDOUT_FILENO) && !(no_color && *no_color) && term && strcmp(term, "dumb") != 0;
-}
-
 static int run(int argc, char **argv, Context *context) {
         static char status[] = "status";
         char *only_status[] = { status, NULL };
@@ -118,7 +112,7 @@ static int run(int argc, char **argv, Context *context) {
 }
 
 int main(int argc, char **argv) {
-        Context context = { .bus = FRAMEKEY_BUS_SYSTEM, .legend = true, .colors = wants_colors() };
+        Context context = { .bus = FRAMEKEY_BUS_SYSTEM, .legend = true, .colors = terminal_wants_colors() };
         int status;
 
         /* Not the numbers: they are for scripts too. */
@@ -128,5 +122,6 @@ int main(int argc, char **argv) {
         context_done(&context);
         if (fflush(stdout) == EOF && status == CLI_OK)
                 status = cli_fail("Cannot write the output.");
+        context_pager_wait(&context);
         return status;
 }

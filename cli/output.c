@@ -167,9 +167,22 @@ int output_done(const Context *context, json_t *value, const char *sentence, ...
 
 /* ---- tables ---- */
 
-static int set_cell(struct libscols_line *line, size_t n, const Column *column, const json_t *value) {
+/* A row may bring the colour of a value itself, as KEY_color. */
+static const char *cell_color(const Column *column, const json_t *row, const json_t *value) {
+        char key[64];
+        const char *color;
+
+        if (column->color)
+                return value ? column->color(value) : NULL;
+        (void)snprintf(key, sizeof(key), "%s_color", column->key);
+        color = json_text(json_object_get(row, key));
+        return *color ? color : NULL;
+}
+
+static int set_cell(struct libscols_line *line, size_t n, const Column *column, const json_t *row,
+                    const json_t *value) {
         char *text = value ? (column->text ? column->text(value) : text_plain(value)) : strdup("-");
-        const char *color = value && column->color ? column->color(value) : NULL;
+        const char *color = cell_color(column, row, value);
 
         if (!text || scols_line_refer_data(line, n, text) < 0) {
                 free(text);
@@ -180,18 +193,26 @@ static int set_cell(struct libscols_line *line, size_t n, const Column *column, 
         return 0;
 }
 
-static int add_rows(struct libscols_table *table, const Column *columns, size_t n_columns, const json_t *rows) {
+static int add_rows(struct libscols_table *table, struct libscols_line *parent, const Column *columns, size_t n_columns,
+                    const json_t *rows) {
         json_t *row;
         size_t i;
 
         json_array_foreach((json_t *)rows, i, row) {
-                struct libscols_line *line = scols_table_new_line(table, NULL);
+                struct libscols_line *line = scols_table_new_line(table, parent);
+                const json_t *children = json_object_get(row, "children");
 
                 if (!line)
                         return -ENOMEM;
-                for (size_t c = 0; c < n_columns; c++)
-                        if (set_cell(line, c, &columns[c], json_object_get(row, columns[c].key)) < 0)
+                for (size_t c = 0; c < n_columns; c++) {
+                        const json_t *value = json_object_get(row, columns[c].key);
+
+                        /* Below a row, a column that has nothing to say is empty. */
+                        if ((value || !parent) && set_cell(line, c, &columns[c], row, value) < 0)
                                 return -ENOMEM;
+                }
+                if (children && add_rows(table, line, columns, n_columns, children) < 0)
+                        return -ENOMEM;
         }
         return 0;
 }
@@ -207,19 +228,18 @@ static int new_table(const Context *context, struct libscols_table **ret) {
         return 0;
 }
 
-static int new_column(const Context *context, struct libscols_table *table, const char *heading, bool right) {
-        struct libscols_column *column = scols_table_new_column(table, heading, 0, right ? SCOLS_FL_RIGHT : 0);
+static int new_column(const Context *context, struct libscols_table *table, const char *heading, int flags) {
+        struct libscols_column *column = scols_table_new_column(table, heading, 0, flags);
 
         if (!column)
                 return -ENOMEM;
         return context->colors ? scols_cell_set_color(scols_column_get_header(column), "bold") : 0;
 }
 
-int output_rows(const Context *context, const char *name, const Column *columns, size_t n_columns, const json_t *rows) {
+static int print_rows(const Context *context, const char *name, const Column *columns, size_t n_columns,
+                      const json_t *rows, int first_flags) {
         _cleanup_table_ struct libscols_table *table = NULL;
 
-        if (context->json != JSON_OFF)
-                return output_json(context, rows);
         if (json_array_size(rows) == 0) {
                 if (context->legend && !context->quiet)
                         (void)printf("No %s.\n", name);
@@ -229,11 +249,21 @@ int output_rows(const Context *context, const char *name, const Column *columns,
                 return out_of_memory();
         (void)scols_table_enable_noheadings(table, !context->legend);
         for (size_t c = 0; c < n_columns; c++)
-                if (new_column(context, table, columns[c].heading, columns[c].right) < 0)
+                if (new_column(context, table, columns[c].heading,
+                               (columns[c].right ? SCOLS_FL_RIGHT : 0) | (c == 0 ? first_flags : 0)) < 0)
                         return out_of_memory();
-        if (add_rows(table, columns, n_columns, rows) < 0)
+        if (add_rows(table, NULL, columns, n_columns, rows) < 0)
                 return out_of_memory();
         return scols_print_table(table) < 0 ? cli_fail("Cannot write the output.") : CLI_OK;
+}
+
+int output_rows(const Context *context, const char *name, const Column *columns, size_t n_columns, const json_t *rows) {
+        return context->json == JSON_OFF ? print_rows(context, name, columns, n_columns, rows, 0)
+                                         : output_json(context, rows);
+}
+
+int output_tree(const Context *context, const char *name, const Column *columns, size_t n_columns, const json_t *rows) {
+        return print_rows(context, name, columns, n_columns, rows, SCOLS_FL_TREE);
 }
 
 /* A line of output_object(): the heading with its colon, then the value. */
@@ -245,7 +275,7 @@ static int add_pair(struct libscols_table *table, const Column *column, const js
                 free(heading);
                 return -ENOMEM;
         }
-        return set_cell(line, 1, column, value);
+        return set_cell(line, 1, column, NULL, value);
 }
 
 int output_object(const Context *context, const Column *columns, size_t n_columns, const json_t *object) {
@@ -256,7 +286,7 @@ int output_object(const Context *context, const Column *columns, size_t n_column
         if (new_table(context, &table) < 0)
                 return out_of_memory();
         (void)scols_table_enable_noheadings(table, true);
-        if (new_column(context, table, "name", true) < 0 || new_column(context, table, "value", false) < 0)
+        if (new_column(context, table, "name", SCOLS_FL_RIGHT) < 0 || new_column(context, table, "value", 0) < 0)
                 return out_of_memory();
         for (size_t c = 0; c < n_columns; c++) {
                 const json_t *value = json_object_get(object, columns[c].key);

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Verbs about the whole daemon that only look: status, list, presets, transport-key.
+ * Verbs about the whole daemon that only look: status, presets, transport-key.
  */
 #include "cli.h"
 
 #include "keys/preset.h"
 
-#include <pwd.h>
 #include <stdio.h>
 
 /* Usage of a verb without arguments or options of its own. */
@@ -15,45 +14,6 @@ static int parse_bare(Context *context, const char *verb, const char *summary, i
         int first;
 
         return cli_parse(context, &usage, argc, argv, NULL, &first);
-}
-
-/* ---- list ---- */
-
-static char *text_user(const json_t *value) {
-        const struct passwd *user = getpwuid((uid_t)json_integer_value(value));
-        char *text;
-
-        if (user)
-                return strdup(user->pw_name);
-        return asprintf(&text, "%" JSON_INTEGER_FORMAT, json_integer_value(value)) < 0 ? NULL : text;
-}
-
-static const Column session_columns[] = {
-        { .key = "id", .heading = "SESSION" },
-        { .key = "profile", .heading = "PROFILE" },
-        { .key = "label", .heading = "LABEL" },
-        { .key = "uid", .heading = "USER", .text = text_user },
-        { .key = "created_usec", .heading = "SINCE", .text = text_time },
-};
-
-static int print_sessions(const Context *context, const json_t *rows) {
-        return output_rows(context, "sessions", session_columns, ELEMENTS(session_columns), rows);
-}
-
-static int list_sessions(Context *context) {
-        _cleanup_json_ json_t *rows = json_array();
-        int r;
-
-        r = sessions_read(context, rows);
-        return r == CLI_OK ? print_sessions(context, rows) : r;
-}
-
-int verb_list(int argc, char **argv, Context *context) {
-        int r;
-
-        r = parse_bare(context, "list", "Lists the sessions that you may see: your own, and all of them as root.", argc,
-                       argv);
-        return r == CLI_OK ? list_sessions(context) : cli_parse_status(r);
 }
 
 /* ---- status ---- */
@@ -97,7 +57,7 @@ static const Column status_columns[] = {
         { .key = "CipherSuites", .heading = "Ciphers" },
         { .key = "CounterState", .heading = "Counters", .text = text_counters, .color = color_counters },
         { .key = "DefaultRatchetIntervalUSec", .heading = "Ratchet every", .text = text_limit },
-        { .key = "MinimumRatchetIntervalUSec", .heading = "at most every", .text = text_limit },
+        { .key = "MinimumRatchetIntervalUSec", .heading = "Ratchet at most every", .text = text_limit },
         { .key = "MaximumKeyAgeUSec", .heading = "Largest key age", .text = text_limit },
         { .key = "AllowImport", .heading = "Import allowed" },
         { .key = "AllowExport", .heading = "Export allowed" },
@@ -136,11 +96,16 @@ int verb_status(int argc, char **argv, Context *context) {
         if (r == CLI_OK && json_object_set(properties, "Troubles", troubles) < 0)
                 r = cli_fail("Out of memory.");
         if (r == CLI_OK)
+                r = context_pager(context);
+        if (r == CLI_OK)
                 r = output_object(context, status_columns, ELEMENTS(status_columns), properties);
         if (r != CLI_OK || context->json != JSON_OFF || json_array_size(sessions) == 0)
                 return r;
         (void)putchar('\n');
-        r = print_sessions(context, sessions);
+        r = sessions_look(context, sessions);
+        if (r == CLI_OK)
+                r = sessions_print(context, sessions, json_is_true(json_object_get(properties, "Locked")),
+                                   isatty(STDOUT_FILENO) || context->pager > 0);
         return r == CLI_OK ? troubles_print(context, troubles) : r;
 }
 
@@ -182,9 +147,13 @@ int verb_presets(int argc, char **argv, Context *context) {
         r = context_properties(context, MANAGER_PATH, MANAGER_INTERFACE, &properties);
         if (r != CLI_OK)
                 return r;
-        json_array_foreach(json_object_get(properties, "Profiles"), i,
-                           name) if (json_array_append_new(rows, preset_row(json_text(name))) <
-                                     0) return cli_fail("Out of memory.");
+        json_array_foreach(json_object_get(properties, "Profiles"), i, name) {
+                if (json_array_append_new(rows, preset_row(json_text(name))) < 0)
+                        return cli_fail("Out of memory.");
+        }
+        r = context_pager(context);
+        if (r != CLI_OK)
+                return r;
         return output_rows(context, "presets", preset_columns, ELEMENTS(preset_columns), rows);
 }
 

@@ -248,6 +248,8 @@ int verb_show(int argc, char **argv, Context *context) {
                 r = collect_participants(context, path, session, participants);
         if (r == CLI_OK)
                 r = streams_collect(context, path, streams);
+        if (r == CLI_OK)
+                r = context_pager(context);
         if (r != CLI_OK)
                 return r;
         if (context->json == JSON_OFF)
@@ -270,9 +272,10 @@ static int print_counters(const Context *context, json_t *counters) {
 
         if (context->json != JSON_OFF)
                 return output_json(context, counters);
-        json_object_foreach(counters, name, value) if (json_array_append_new(rows, json_pack("{s:s, s:O}", "name", name,
-                                                                                             "value", value)) <
-                                                       0) return cli_fail("Out of memory.");
+        json_object_foreach(counters, name, value) {
+                if (json_array_append_new(rows, json_pack("{s:s, s:O}", "name", name, "value", value)) < 0)
+                        return cli_fail("Out of memory.");
+        }
         return output_rows(context, "counters", stats_columns, ELEMENTS(stats_columns), rows);
 }
 
@@ -304,5 +307,8 @@ int verb_stats(int argc, char **argv, Context *context) {
         r = message_to_json(reply, &counters);
         if (r < 0)
                 return cli_fail("The daemon's reply cannot be read: %s.", strerror(-r));
+        r = context_pager(context);
+        if (r != CLI_OK)
+                return r;
         return print_counters(context, counters);
 }

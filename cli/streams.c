@@ -9,27 +9,6 @@
 
 /* ---- reading ---- */
 
-/* A property, or a participant, may go between two questions: then the answer is that there is nothing. */
-static int properties_or_nothing(Context *context, const char *path, const char *interface, json_t **ret) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-        framekey_client *client;
-        int r;
-
-        r = context_client(context, &client);
-        if (r != CLI_OK)
-                return r;
-        r = sd_bus_call_method(framekey_client_get_bus(client), "org.framekey1", path,
-                               "org.freedesktop.DBus.Properties", "GetAll", &error, &reply, "s", interface);
-        *ret = NULL;
-        if (r < 0) {
-                r = framekey_client_note_error(client, r, &error);
-                return r == -ENXIO || r == -ESRCH || r == -ENODEV ? CLI_OK : cli_fail_client(client, r);
-        }
-        r = message_to_json(reply, ret);
-        return r < 0 ? cli_fail("The daemon's reply cannot be read: %s.", strerror(-r)) : CLI_OK;
-}
-
 /* Rows of an array of arrays as objects with these names. */
 static json_t *name_fields(const json_t *rows, const char *const *names, size_t n_names) {
         json_t *named = json_array(), *row;
@@ -75,7 +54,7 @@ int participant_read(Context *context, const char *session_path, const char *ide
 
         if (asprintf(&prefix, "%s/participant", session_path) < 0 || sd_bus_path_encode(prefix, identity, &path) < 0)
                 return cli_fail("Out of memory.");
-        r = properties_or_nothing(context, path, PARTICIPANT_INTERFACE, ret);
+        r = context_properties_or_nothing(context, path, PARTICIPANT_INTERFACE, ret);
         if (r != CLI_OK || !*ret)
                 return r;
         keys = keys_name_fields(json_object_get(*ret, "Keys"));
@@ -127,7 +106,7 @@ static int channel_streams(Context *context, const char *session_path, const cha
 
         if (asprintf(&path, "%s/channel/%s", session_path, number) < 0)
                 return cli_fail("Out of memory.");
-        r = properties_or_nothing(context, path, CHANNEL_INTERFACE, &channel);
+        r = context_properties_or_nothing(context, path, CHANNEL_INTERFACE, &channel);
         if (r != CLI_OK || !channel)
                 return r;
         streams = name_fields(json_object_get(channel, "Streams"), names, ELEMENTS(names));

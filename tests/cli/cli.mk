@@ -15,13 +15,14 @@ cli_tests = \
 	tests/cli/test-quiet.sh \
 	tests/cli/test-round-trip.sh \
 	tests/cli/test-sframe.sh \
+	tests/cli/test-terminal.sh \
 	tests/cli/test-usage.sh \
 	tests/cli/test-verbs.sh \
 	tests/cli/test-verdicts.sh \
 	tests/cli/test-wrapped.sh
 dist_check_SCRIPTS += $(cli_tests)
 TESTS += $(cli_tests)
-EXTRA_DIST += tests/cli/common.sh tests/cli/shell-complete.py tests/cli/terminal-import.py
+EXTRA_DIST += tests/cli/common.sh tests/cli/on-terminal.py tests/cli/shell-complete.py tests/cli/terminal-import.py
 
 if HAVE_CHECK
 check_PROGRAMS += tests/cli/test-client

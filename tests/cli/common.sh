@@ -7,6 +7,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 abs_top_builddir=${abs_top_builddir:-$(cd "$here/../.." && pwd)}
 framekeyctl=$abs_top_builddir/cli/framekeyctl
 export abs_top_builddir LC_ALL=C.UTF-8
+export SYSTEMD_PAGER=cat # nobody is there to leave one
 unset NO_COLOR
 
 [ -x "$framekeyctl" ] || { echo "cli/framekeyctl was not built" >&2; exit 77; }
