@@ -177,7 +177,9 @@ int output_tree(const Context *context, const char *name, const Column *columns,
 int output_object(const Context *context, const Column *columns, size_t n_columns, const json_t *object);
 /* Any JSON value on one line or indented, by context->json. */
 int output_json(const Context *context, const json_t *value);
-/* A line of text in which control characters are harmless: names of participants come from strangers. */
+/* Text in which control characters are harmless: names of participants come from strangers. The second adds a newline.
+ */
+void output_text(const char *text);
 void output_line(const char *text);
 /* What an act did: with --json `value` (taken over), else `sentence` for people unless -q. */
 int output_done(const Context *context, json_t *value, const char *sentence, ...) __attribute__((format(printf, 3, 4)));
@@ -311,6 +313,7 @@ int verb_show(int argc, char **argv, Context *context);
 int verb_presets(int argc, char **argv, Context *context);
 int verb_monitor(int argc, char **argv, Context *context);
 int verb_code(int argc, char **argv, Context *context);
+int verb_log(int argc, char **argv, Context *context);
 int verb_transport_key(int argc, char **argv, Context *context);
 int verb_stats(int argc, char **argv, Context *context);
 int verb_encrypt(int argc, char **argv, Context *context);

@@ -18,6 +18,7 @@ cli_framekeyctl_SOURCES = \
 	cli/filter.h \
 	cli/keys.c \
 	cli/list.c \
+	cli/log.c \
 	cli/main.c \
 	cli/monitor.c \
 	cli/output.c \

@@ -77,7 +77,7 @@ static bool may_ask(const Context *context) {
         return context->bus != FRAMEKEY_BUS_HOST;
 }
 
-static void offer_sessions(Context *context, const char *before) {
+static void offer_sessions(Context *context, const char *before, bool labels) {
         _cleanup_json_ json_t *rows = json_array();
         json_t *row;
         size_t i;
@@ -88,7 +88,7 @@ static void offer_sessions(Context *context, const char *before) {
                 const char *label = json_text(json_object_get(row, "label"));
 
                 offer(before, json_text(json_object_get(row, "id")), label);
-                if (session_is_named(rows, label))
+                if (labels && session_is_named(rows, label))
                         offer(before, label, json_text(json_object_get(row, "id")));
         }
 }
@@ -155,7 +155,9 @@ static void offer_kind(Context *context, const Place *place, const char *kind, c
                 }
         (void)puts(":words");
         if (strcmp(kind, "SESSION") == 0)
-                offer_sessions(context, before);
+                offer_sessions(context, before, true);
+        else if (strcmp(kind, "ID") == 0)
+                offer_sessions(context, before, false);
         else if (strcmp(kind, "PARTICIPANT") == 0)
                 offer_participants(context, before, place->n_arguments > 0 ? place->arguments[0] : NULL);
         else if (strcmp(kind, "PRESET") == 0)

@@ -137,7 +137,7 @@ int output_json(const Context *context, const json_t *value) {
         return CLI_OK;
 }
 
-void output_line(const char *text) {
+void output_text(const char *text) {
         for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
                 /* Also U+0080 to U+009F, which are control characters of two bytes in UTF-8. */
                 bool high = *p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0;
@@ -147,6 +147,10 @@ void output_line(const char *text) {
                 else
                         (void)putchar(*p);
         }
+}
+
+void output_line(const char *text) {
+        output_text(text);
         (void)putchar('\n');
 }
 

@@ -10,6 +10,7 @@ cli_tests = \
 	tests/cli/test-keys.sh \
 	tests/cli/test-life.sh \
 	tests/cli/test-lines.sh \
+	tests/cli/test-log.sh \
 	tests/cli/test-monitor.sh \
 	tests/cli/test-provider.sh \
 	tests/cli/test-quiet.sh \
