@@ -314,6 +314,7 @@ int verb_presets(int argc, char **argv, Context *context);
 int verb_monitor(int argc, char **argv, Context *context);
 int verb_code(int argc, char **argv, Context *context);
 int verb_log(int argc, char **argv, Context *context);
+int verb_inspect(int argc, char **argv, Context *context);
 int verb_transport_key(int argc, char **argv, Context *context);
 int verb_stats(int argc, char **argv, Context *context);
 int verb_encrypt(int argc, char **argv, Context *context);

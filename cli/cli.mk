@@ -2,7 +2,7 @@
 # framekeyctl. The demo's sources are added by cli/demo.mk.
 bin_PROGRAMS += cli/framekeyctl
 
-# The table of presets is the daemon's own; it needs nothing else from there.
+# The table of presets and the parsers of formats are the daemon's own, and pure; it needs nothing else from there.
 cli_framekeyctl_SOURCES = \
 	cli/admin.c \
 	cli/arguments.c \
@@ -16,6 +16,9 @@ cli_framekeyctl_SOURCES = \
 	cli/filter-lines.c \
 	cli/filter.c \
 	cli/filter.h \
+	cli/inspect-formats.c \
+	cli/inspect.c \
+	cli/inspect.h \
 	cli/keys.c \
 	cli/list.c \
 	cli/log.c \
@@ -28,11 +31,15 @@ cli_framekeyctl_SOURCES = \
 	cli/show.c \
 	cli/streams.c \
 	cli/terminal.c \
+	daemon/format/dave.c \
+	daemon/format/sframe.c \
+	daemon/format/trailer.c \
 	daemon/keys/preset.c
 cli_framekeyctl_CFLAGS = $(AM_CFLAGS) $(LIBSYSTEMD_CFLAGS) $(JANSSON_CFLAGS) $(SMARTCOLS_CFLAGS)
 cli_framekeyctl_LDADD = \
 	libclient/libframekey-bus.la \
 	libclient/libframekey.la \
+	libclient/libcodec.la \
 	$(LIBSYSTEMD_LIBS) \
 	$(JANSSON_LIBS) \
 	$(SMARTCOLS_LIBS)

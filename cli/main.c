@@ -41,6 +41,7 @@ static const Verb verbs_table[] = {
         { NULL, NULL, "Frames by hand, and trying it out", NULL },
         { "encrypt", "--profile=PRESET ...", "Encrypt frames: JSON lines in, JSON lines out", verb_encrypt },
         { "decrypt", "--profile=PRESET ...", "Decrypt frames: JSON lines in, JSON lines out", verb_decrypt },
+        { "inspect", "[FRAME]", "Take a captured frame apart, without a key", verb_inspect },
         { "demo", "", "Show a call's media going through two daemons", verb_demo },
 };
 

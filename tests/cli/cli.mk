@@ -7,6 +7,7 @@ cli_tests = \
 	tests/cli/test-dave.sh \
 	tests/cli/test-events.sh \
 	tests/cli/test-formats.sh \
+	tests/cli/test-inspect.sh \
 	tests/cli/test-keys.sh \
 	tests/cli/test-life.sh \
 	tests/cli/test-lines.sh \

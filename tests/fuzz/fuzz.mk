@@ -15,6 +15,9 @@ fuzz_config_sources = tests/fuzz/fuzz-config.c daemon/control/config-file.c daem
 fuzz_dave_sources = tests/fuzz/fuzz-dave.c daemon/format/dave.c
 fuzz_dave_ranges_sources = tests/fuzz/fuzz-dave-ranges.c libclient/codec/dave-ranges.c
 fuzz_frame_sources = tests/fuzz/fuzz-frame.c daemon/format/injected.c daemon/format/trailer.c
+fuzz_inspect_sources = tests/fuzz/fuzz-inspect.c cli/inspect-formats.c daemon/format/dave.c daemon/format/sframe.c \
+	daemon/format/trailer.c libclient/names.c libclient/trailer.c libclient/payload.c \
+	libclient/codec/clear.c libclient/codec/dave-ranges.c libclient/codec/escape.c libclient/codec/nalu.c
 fuzz_sframe_sources = tests/fuzz/fuzz-sframe.c daemon/format/sframe.c
 fuzz_trailer_sources = tests/fuzz/fuzz-trailer.c libclient/trailer.c
 # Includes daemon/keys/wrap.c.
@@ -29,6 +32,7 @@ EXTRA_DIST += \
 	tests/fuzz/corpus/dave \
 	tests/fuzz/corpus/dave-ranges \
 	tests/fuzz/corpus/frame \
+	tests/fuzz/corpus/inspect \
 	tests/fuzz/corpus/sframe \
 	tests/fuzz/corpus/trailer \
 	tests/fuzz/corpus/wrap \
@@ -37,12 +41,13 @@ EXTRA_DIST += \
 	tests/fuzz/fuzz-dave.c \
 	tests/fuzz/fuzz-dave-ranges.c \
 	tests/fuzz/fuzz-frame.c \
+	tests/fuzz/fuzz-inspect.c \
 	tests/fuzz/fuzz-sframe.c \
 	tests/fuzz/fuzz-trailer.c \
 	tests/fuzz/fuzz-wrap.c \
 	tests/fuzz/run-fuzz
 
-fuzz_targets = fuzz-codec fuzz-config fuzz-dave fuzz-dave-ranges fuzz-frame fuzz-sframe fuzz-trailer fuzz-wrap
+fuzz_targets = fuzz-codec fuzz-config fuzz-dave fuzz-dave-ranges fuzz-frame fuzz-inspect fuzz-sframe fuzz-trailer fuzz-wrap
 .PHONY: fuzz $(fuzz_targets)
 fuzz: $(fuzz_targets)
 fuzz-codec:
@@ -55,6 +60,8 @@ fuzz-dave-ranges:
 	$(RUN_FUZZ) dave-ranges $(fuzz_dave_ranges_sources)
 fuzz-frame:
 	$(RUN_FUZZ) frame $(fuzz_frame_sources)
+fuzz-inspect:
+	FUZZ_LIBS='$(JANSSON_LIBS)' $(RUN_FUZZ) inspect $(fuzz_inspect_sources)
 fuzz-sframe:
 	$(RUN_FUZZ) sframe $(fuzz_sframe_sources)
 fuzz-trailer:

@@ -73,6 +73,8 @@ goes_red "a codec includes the ring's layout" libclient/codec/planted.c '#includ
 goes_red "libframekey includes libframekey-bus" libclient/planted.c '#include "bus/bus-internal.h"'
 goes_red "a client includes the daemon" libclient/bus/planted.c '#include "keys/session.h"'
 goes_red "the tool includes the daemon" cli/planted.c '#include "daemon/keys/plane.h"'
+goes_red "more than the parsers in the tool's inspector" cli/inspect.c '#include "keys/schedule.h"'
+goes_red "a parser in another part of the tool" cli/show.c '#include "format/dave.h"'
 goes_red "the key plane prints" daemon/crypto/planted.c 'void f(void) { fprintf(stderr, "x"); }'
 goes_red "a parser allocates" daemon/format/planted.c 'void *f(void) { return malloc(1); }'
 goes_red "a codec allocates" libclient/codec/planted.c 'void *f(void) { return calloc(1, 2); }'
