@@ -25,11 +25,16 @@ static const struct {
         { PROPERTIES, "Set", "ssv", GATE_SET },
         { "org.freedesktop.DBus.Introspectable", "Introspect", "", GATE_READ },
         { SESSION_INTERFACE, "GetStatistics", "", GATE_READ },
+        { SESSION_INTERFACE, "GetSecurityCode", "a{sv}", GATE_READ },
         { PARTICIPANT_INTERFACE, "GetStatistics", "", GATE_READ },
 };
 
-/* The names, and of a value only a number: nothing else can be set. Anything else is refused later, unasked. */
+/* The names, and of a value only a number: nothing else can be set; no options where there are none. Anything else is
+ * refused later, unasked. */
 static bool is_small(sd_bus_message *message, const char *signature) {
+        if (*signature == 'a')
+                return sd_bus_message_enter_container(message, 'a', signature + 1) > 0 &&
+                       sd_bus_message_at_end(message, false) > 0;
         for (; *signature; signature++) {
                 const char *text;
 

@@ -117,6 +117,9 @@ int session_method_get_security_code(sd_bus_message *message, void *userdata, sd
         r = caller_get(&session->daemon->callers, message, &caller);
         if (r < 0)
                 return r;
+        /* To have been let change a session is not to be let look into it. */
+        if (caller.uid != session->owner.uid && !caller_may(&caller, CALLER_INSPECT))
+                return error_set(error, ERROR_NO_SUCH_SESSION);
         r = start(session, message, &caller, error);
         if (r < 0) {
                 if (!sd_bus_error_is_set(error))

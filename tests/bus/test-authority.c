@@ -208,6 +208,7 @@ START_TEST(a_grant_to_inspect_is_remembered_and_dies_with_the_name) {
         _client_ again = client_open_as(BOB);
         TestSession session = client_open_session(owner, "livekit", 0);
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        char path[256];
         const char *xml;
         unsigned before;
 
@@ -220,6 +221,9 @@ START_TEST(a_grant_to_inspect_is_remembered_and_dies_with_the_name) {
         ck_assert_int_ge(read_label(bob, &session), 0);
         client_do(bob, MANAGER_PATH, MANAGER, "GetSession", "s", session.id);
         client_do(bob, session.path, SESSION, "GetStatistics", NULL);
+        client_import(owner, session.path, "", 0, "passphrase");
+        call_add(owner, &session, "me", "local", path);
+        client_do(bob, session.path, SESSION, "GetSecurityCode", "a{sv}", 0);
         reply = client_call(bob, "/org/framekey1/session", INTROSPECT, "Introspect", NULL);
         ck_assert_int_gt(sd_bus_message_read(reply, "s", &xml), 0);
         ck_assert_ptr_nonnull(strstr(xml, session.id));
@@ -231,9 +235,11 @@ START_TEST(a_grant_to_inspect_is_remembered_and_dies_with_the_name) {
         polkit->mood = POLKIT_DENIES;
         ck_assert_int_ge(read_label(bob, &session), 0);
         ck_assert_int_lt(read_label(again, &session), 0); /* of another connection */
+        client_fail(again, session.path, SESSION, "GetSecurityCode", ERROR("NoSuchSession"), "a{sv}", 0);
         ck_assert_uint_eq(count_listed(again, "ListSessions"), 0);
         /* Properties ask by themselves, one connection a command: as busctl does it. */
         polkit->mood = POLKIT_GRANTS;
+        client_do(again, session.path, SESSION, "GetSecurityCode", "a{sv}", 0);
         ck_assert_int_ge(read_label(again, &session), 0);
 }
 END_TEST
