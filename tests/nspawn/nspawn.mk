@@ -16,4 +16,8 @@ nspawn_tests = \
 	tests/nspawn/reload.nspawn \
 	tests/nspawn/users.nspawn
 TESTS += $(nspawn_tests)
-EXTRA_DIST += $(nspawn_tests) tests/nspawn/inside.sh tests/nspawn/run-in-container
+if HAVE_CHECK
+# With a program of the tests of the bus.
+TESTS += tests/nspawn/polkit.nspawn
+endif
+EXTRA_DIST += $(nspawn_tests) tests/nspawn/polkit.nspawn tests/nspawn/inside.sh tests/nspawn/run-in-container
