@@ -45,6 +45,7 @@ libcontrol_la_SOURCES = \
 	daemon/control/status.c daemon/control/status.h \
 	daemon/control/table.h \
 	daemon/control/timespan.c daemon/control/timespan.h \
+	daemon/control/watchers.c daemon/control/watchers.h \
 	daemon/util/realtime.c daemon/util/realtime.h \
 	libclient/names.c
 libcontrol_la_CFLAGS = $(AM_CFLAGS) $(LIBSYSTEMD_CFLAGS) $(LIBGCRYPT_CFLAGS) $(INIH_CFLAGS)

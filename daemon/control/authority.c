@@ -166,6 +166,12 @@ static void grant_remember(Authority *authority, const Caller *caller) {
         authority->n_grants++;
 }
 
+bool authority_remembers(const Authority *authority, const char *name) {
+        const Grant *grant = authority ? grant_find(authority, name) : NULL;
+
+        return grant && clock_boottime_usec() < grant->until_usec;
+}
+
 static bool answer_grants(const Question *question) {
         return question->answer == ANSWER_GRANTED ||
                (question->answer == ANSWER_ABSENT && question->right == CALLER_OPEN_SESSION);
@@ -173,15 +179,13 @@ static bool answer_grants(const Question *question) {
 
 unsigned authority_rights(const Authority *authority, sd_bus_message *message) {
         const char *sender = sd_bus_message_get_sender(message);
-        const Grant *grant;
         unsigned granted = 0;
 
         if (!authority || !sender)
                 return 0;
         if (authority->current && authority->current->message == message && answer_grants(authority->current))
                 granted |= 1u << authority->current->right;
-        grant = grant_find(authority, sender);
-        if (grant && clock_boottime_usec() < grant->until_usec)
+        if (authority_remembers(authority, sender))
                 granted |= 1u << CALLER_INSPECT;
         return granted;
 }

@@ -58,6 +58,9 @@ int authority_explain(const Authority *authority, sd_bus_message *message, Calle
 /* What the sender may do in this call: bits of CallerRight. Takes NULL. */
 unsigned authority_rights(const Authority *authority, sd_bus_message *message);
 
+/* Whether this connection was let inspect a while ago, and that still holds. Takes NULL. */
+bool authority_remembers(const Authority *authority, const char *name);
+
 /* To be told of every message before anything else sees it. */
 void authority_message_comes(Authority *authority, sd_bus_message *message);
 /* A connection left the bus: what it asked for is cancelled, what it was granted is over. */

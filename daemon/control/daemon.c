@@ -43,6 +43,7 @@ static int on_name_lost(sd_bus_message *message, void *userdata, sd_bus_error *e
                 return r;
         if (name[0] == ':' && after[0] == '\0') {
                 authority_name_left(daemon->authority, name);
+                watchers_name_left(daemon->watchers, name);
                 session_object_name_left(daemon, name);
         }
         return 0;
@@ -60,6 +61,9 @@ static int start_books(Daemon *daemon) {
         if (r < 0)
                 return r;
         r = audit_new(&daemon->audit, daemon->log);
+        if (r < 0)
+                return r;
+        r = watchers_new(&daemon->watchers);
         if (r < 0)
                 return r;
         return quota_new(&daemon->quota, daemon->config.quotas);
@@ -253,6 +257,7 @@ Daemon *daemon_free(Daemon *daemon) {
                 (void)session_object_free(daemon->sessions);
         daemon->callers.authority = NULL;
         daemon->authority = authority_free(daemon->authority);
+        daemon->watchers = watchers_free(daemon->watchers);
         (void)channel_server_free(daemon->server);
         (void)plane_free(daemon->plane);
         (void)ledger_close(daemon->ledger);

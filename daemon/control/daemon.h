@@ -14,6 +14,7 @@
 #include "control/log.h"
 #include "control/owner.h"
 #include "control/quota.h"
+#include "control/watchers.h"
 #include "keys/plane.h"
 
 #include <systemd/sd-bus.h>
@@ -54,6 +55,7 @@ typedef struct Daemon {
         Plane *plane;
         ChannelServer *server;
         Authority *authority;
+        Watchers *watchers;
         CallerCache callers;
         SessionObject *sessions; /* by id */
         struct Status *status;
@@ -81,4 +83,3 @@ int log_control_export(Daemon *daemon);
 
 /* manager-bus.c */
 int manager_bus_export(Daemon *daemon);
-void manager_bus_emit_session(Daemon *daemon, const char *member, const SessionObject *session);

@@ -91,7 +91,10 @@ static int answer_sessions(Daemon *daemon, sd_bus_message *message, const Caller
                         return r;
         }
         r = sd_bus_message_close_container(reply);
-        return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
+        if (r < 0)
+                return r;
+        watchers_add(daemon->watchers, caller);
+        return sd_bus_send(NULL, reply, NULL);
 }
 
 static int method_list_sessions(sd_bus_message *message, void *userdata, sd_bus_error *error) {
@@ -399,12 +402,15 @@ static int property_count(sd_bus *bus, const char *path, const char *interface, 
                           sd_bus_message *reply, void *userdata, sd_bus_error *error) {
         Daemon *daemon = userdata;
         uint32_t n = 0;
+        Caller caller;
+        int r;
 
-        if (strcmp(property, "Sessions") == 0)
-                n = HASH_COUNT(daemon->sessions);
-        else
-                for (SessionObject *session = daemon->sessions; session; session = session->hh.next)
-                        n += session_n_keys(session->session);
+        r = caller_get(&daemon->callers, sd_bus_get_current_message(bus), &caller);
+        if (r < 0)
+                return r;
+        for (SessionObject *session = daemon->sessions; session; session = session->hh.next)
+                if (caller_may_read(&caller, session->owner.uid))
+                        n += strcmp(property, "Sessions") == 0 ? 1 : session_n_keys(session->session);
         return sd_bus_message_append(reply, "u", n);
 }
 
@@ -413,11 +419,6 @@ static int property_locked(sd_bus *bus, const char *path, const char *interface,
         const Daemon *daemon = userdata;
 
         return sd_bus_message_append(reply, "b", (int)plane_locked(daemon->plane));
-}
-
-void manager_bus_emit_session(Daemon *daemon, const char *member, const SessionObject *session) {
-        (void)sd_bus_emit_signal(daemon->bus, DAEMON_PATH, MANAGER_INTERFACE, member, "so", session->id,
-                                 session->path); /* a lost announcement is no reason to fail a call */
 }
 
 static const sd_bus_vtable manager_bus_vtable[] = {

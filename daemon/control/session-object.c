@@ -81,7 +81,7 @@ int session_object_new(SessionObject **ret, Daemon *daemon, const Caller *owner,
         HASH_ADD_KEYPTR(hh, daemon->sessions, session->id, strlen(session->id), session);
         if (!session->hh.tbl)
                 return -ENOMEM;
-        manager_bus_emit_session(daemon, "SessionNew", session);
+        watchers_tell(daemon->watchers, "SessionNew", session);
         *ret = take_ptr(session);
         return 0;
 }
@@ -108,7 +108,7 @@ SessionObject *session_object_free(SessionObject *session) {
                 return NULL;
         if (session->hh.tbl) {
                 HASH_DEL(session->daemon->sessions, session);
-                manager_bus_emit_session(session->daemon, "SessionRemoved", session);
+                watchers_tell(session->daemon->watchers, "SessionRemoved", session);
         }
         while (session->channels)
                 (void)channel_object_free(session->channels);

@@ -201,6 +201,11 @@ START_TEST(whom_polkit_lets_acts_on_sessions_of_others) {
 }
 END_TEST
 
+static int on_new_session(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        *(int *)userdata = 1;
+        return 0;
+}
+
 START_TEST(a_grant_to_inspect_is_remembered_and_dies_with_the_name) {
         _polkit_ polkit = polkit_start(POLKIT_GRANTS);
         _client_ owner = client_open_as(FOREIGN_UID);
@@ -211,6 +216,7 @@ START_TEST(a_grant_to_inspect_is_remembered_and_dies_with_the_name) {
         char path[256];
         const char *xml;
         unsigned before;
+        int announced = 0;
 
         ck_assert_uint_eq(count_listed(bob, "ListSessions"), 0);
         before = polkit->n_asked;
@@ -228,6 +234,11 @@ START_TEST(a_grant_to_inspect_is_remembered_and_dies_with_the_name) {
         ck_assert_int_gt(sd_bus_message_read(reply, "s", &xml), 0);
         ck_assert_ptr_nonnull(strstr(xml, session.id));
         ck_assert_uint_eq(polkit->n_asked, before + 1);
+        ck_assert_int_ge(sd_bus_match_signal(bob, NULL, "org.framekey1", MANAGER_PATH, MANAGER, "SessionNew",
+                                             on_new_session, &announced),
+                         0);
+        (void)client_open_session(owner, "livekit", 0);
+        client_wait(bob, &announced);
         /* It shows, and no more. */
         client_fail(bob, session.path, SESSION, "Close", ERROR("NotOwner"), NULL);
         client_fail(bob, session.path, SESSION, "OpenChannel", ERROR("NotOwner"), "a{sv}", 0);

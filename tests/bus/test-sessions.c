@@ -330,30 +330,77 @@ START_TEST(signals_of_a_session_reach_its_owners_alone) {
 }
 END_TEST
 
-START_TEST(announcements_of_sessions_reach_everybody_with_an_id_only) {
-        _client_ stranger = client_open_as(FOREIGN_UID);
-        _client_ owner = client_open();
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *signal = NULL;
+static int on_announcement(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        int *heard = userdata; /* anything, SessionNew, SessionRemoved */
+
+        heard[0]++;
+        heard[1] += sd_bus_message_is_signal(message, MANAGER, "SessionNew") > 0;
+        heard[2] += sd_bus_message_is_signal(message, MANAGER, "SessionRemoved") > 0;
+        return 0;
+}
+
+START_TEST(only_who_sees_sessions_hears_that_one_begins_and_ends) {
+        _client_ owner = client_open_as(FOREIGN_UID);
+        _client_ attached = client_open_as(FOREIGN_UID);
+        _client_ lister = client_open_as(FOREIGN_UID);
+        _client_ same_user = client_open_as(FOREIGN_UID);
+        _client_ stranger = client_open_as(1);
+        _client_ root = client_open();
+        const struct {
+                sd_bus *bus;
+                bool lists;
+                int began, ended;
+        } rows[] = {
+                { owner, false, 1, 1 },     { attached, false, 0, 1 }, { lister, true, 1, 1 },
+                { same_user, false, 0, 0 }, { stranger, true, 0, 0 },  { root, true, 1, 1 },
+        };
+        int heard[ELEMENTS(rows)][3] = { 0 };
         TestSession session;
-        const char *id, *path;
 
-        ck_assert_int_ge(
-                sd_bus_match_signal(stranger, NULL, "org.framekey1", MANAGER_PATH, MANAGER, "SessionNew", NULL, NULL),
-                0);
-        session = client_open_session(owner, "livekit", 0);
-        for (;;) {
-                int r = sd_bus_process(stranger, &signal);
-
-                ck_assert_int_ge(r, 0);
-                if (signal && sd_bus_message_is_signal(signal, MANAGER, "SessionNew") > 0)
-                        break;
-                signal = sd_bus_message_unref(signal);
-                if (r == 0)
-                        ck_assert_int_gt(sd_bus_wait(stranger, 5 * USEC_PER_SEC), 0);
+        for (size_t i = 0; i < ELEMENTS(rows); i++) {
+                ck_assert_int_ge(sd_bus_match_signal(rows[i].bus, NULL, "org.framekey1", NULL, NULL, NULL,
+                                                     on_announcement, heard[i]),
+                                 0);
+                if (rows[i].lists)
+                        (void)count_sessions(rows[i].bus);
         }
-        ck_assert_int_ge(sd_bus_message_read(signal, "so", &id, &path), 0);
-        ck_assert_str_eq(id, session.id);
-        ck_assert_int_eq(sd_bus_message_at_end(signal, 1), 1);
+        session = client_open_session(owner, "livekit", 1, "exclusive", "b", 0);
+        client_do(attached, session.path, SESSION, "AttachSession", NULL);
+        client_do(owner, session.path, SESSION, "AddParticipant", "ssa{sv}", "me", "local", 0);
+        client_do(owner, session.path, SESSION, "GenerateKey", "sua{sv}", "", 0, 0);
+        client_do(owner, session.path, SESSION, "Ratchet", "sa{sv}", "", 0);
+        ck_assert_uint_eq(client_u32(stranger, MANAGER_PATH, MANAGER, "Sessions"), 0);
+        ck_assert_uint_eq(client_u32(stranger, MANAGER_PATH, MANAGER, "Keys"), 0);
+        ck_assert_uint_eq(client_u32(same_user, MANAGER_PATH, MANAGER, "Keys"), 1);
+        client_do(root, MANAGER_PATH, MANAGER, "CloseSession", "ss", session.id, "test");
+        for (size_t i = 0; i < ELEMENTS(rows); i++) {
+                client_settle(rows[i].bus, 100 * USEC_PER_MSEC);
+                ck_assert_int_eq(heard[i][1], rows[i].began);
+                ck_assert_int_eq(heard[i][2], rows[i].ended);
+        }
+        ck_assert_int_eq(heard[3][0], 0);
+        ck_assert_int_eq(heard[4][0], 0);
+}
+END_TEST
+
+START_TEST(connections_that_watch_are_bounded) {
+        _client_ owner = client_open_as(FOREIGN_UID);
+        sd_bus *listers[17];
+        int heard[ELEMENTS(listers)][3] = { 0 };
+
+        for (size_t i = 0; i < ELEMENTS(listers); i++) {
+                listers[i] = client_open_as(FOREIGN_UID);
+                ck_assert_int_ge(sd_bus_match_signal(listers[i], NULL, "org.framekey1", NULL, NULL, NULL,
+                                                     on_announcement, heard[i]),
+                                 0);
+                (void)count_sessions(listers[i]);
+        }
+        (void)client_open_session(owner, "livekit", 0);
+        for (size_t i = 0; i < ELEMENTS(listers); i++) {
+                client_settle(listers[i], 20 * USEC_PER_MSEC);
+                ck_assert_int_eq(heard[i][1], i > 0);
+                sd_bus_close_unref(listers[i]);
+        }
 }
 END_TEST
 
@@ -459,7 +506,8 @@ int main(void) {
         tcase_add_test(several, root_reads_and_ends_sessions_of_others);
         tcase_add_test(several, locking_is_for_root_and_lets_nothing_in);
         tcase_add_test(several, signals_of_a_session_reach_its_owners_alone);
-        tcase_add_test(several, announcements_of_sessions_reach_everybody_with_an_id_only);
+        tcase_add_test(several, only_who_sees_sessions_hears_that_one_begins_and_ends);
+        tcase_add_test(several, connections_that_watch_are_bounded);
         if (client_is_root())
                 suite_add_tcase(suite, several);
         return client_main(suite);
