@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # framekeyd where it will live: below a systemd, on a system bus, on a user's bus.
 
-dist_check_SCRIPTS += tests/nspawn/test-system-bus.sh tests/nspawn/test-unit.sh tests/nspawn/test-user-bus.sh
-TESTS += tests/nspawn/test-system-bus.sh tests/nspawn/test-unit.sh tests/nspawn/test-user-bus.sh
-EXTRA_DIST += tests/nspawn/ct-run tests/nspawn/inside-system-bus.sh
+dist_check_SCRIPTS += tests/nspawn/test-unit.sh tests/nspawn/test-user-bus.sh
+TESTS += tests/nspawn/test-unit.sh tests/nspawn/test-user-bus.sh
+EXTRA_DIST += tests/nspawn/ct-run
 
 # Scripts that run inside, each in a container of its own.
 TEST_EXTENSIONS = .nspawn
@@ -12,6 +12,7 @@ nspawn_tests = \
 	tests/nspawn/admin.nspawn \
 	tests/nspawn/boot.nspawn \
 	tests/nspawn/crash.nspawn \
+	tests/nspawn/credentials.nspawn \
 	tests/nspawn/exposure.nspawn \
 	tests/nspawn/reload.nspawn \
 	tests/nspawn/users.nspawn
