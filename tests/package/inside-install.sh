@@ -84,6 +84,7 @@ installation() {
         claim "the example can be built and works" "$here/tests/build-example"
         claim "there is a page for the tool" man -w framekeyctl
         claim "and for the library" man -w 3 libframekey
+        claim "the journal knows its messages" bash -c "journalctl --list-catalog | grep -q framekeyd"
         claim "a key with counters is used" sealed_with_a_counter 1
 }
 
@@ -122,6 +123,7 @@ purge() {
         files >/run/test/after
         left=$(diff /run/test/before /run/test/after)
         claim "not a file is left" equal "$left" ""
+        claim "nor a message in the catalog" bash -c "! journalctl --list-catalog | grep framekeyd"
         claim "nor a failed unit" equal "$(systemctl --failed --no-legend --plain list-units 'framekey*')" ""
 }
 

@@ -93,6 +93,18 @@ nothing_is_left_out() {
         ! comm -23 "$out/wanted" "$out/packed" | grep . >&2 || fail "make install installs this, and no package holds it"
 }
 
+# The interface files that are installed are those that tests/bus/introspection.sh compares with the daemon.
+interfaces_are_the_same() {
+        local file n=0
+
+        for file in "$root"/dbus/org.framekey1*.xml; do
+                n=$((n + 1))
+                dpkg-deb --fsys-tarfile "$out"/first/framekeyd_*.deb |
+                        tar -xO "./usr/share/dbus-1/interfaces/${file##*/}" | cmp - "$file" >&2 || fail "${file##*/} differs"
+        done
+        [ $n -gt 0 ] || fail "dbus/ holds no interface files"
+}
+
 [ "${enable_sanitizers:-no}" = no ] || skip "the packages are not built with sanitizers"
 for program in dpkg-buildpackage dh lintian; do
         command -v $program >/dev/null || skip "$program is not installed"
@@ -105,6 +117,7 @@ names_agree
 copy_sources
 (cd "$out/first/framekeyd" && logged first alone dpkg-buildpackage -us -uc) || exit
 nothing_is_left_out
+interfaces_are_the_same
 (cd "$out/first" && logged lintian lintian --allow-root --fail-on=error,warning,info,pedantic --pedantic -I ./*.changes) ||
         exit
 next_version
