@@ -25,6 +25,7 @@ printf 'correct horse battery staple' >"$work/passphrase"
 export work build
 # shellcheck disable=SC2016
 "$root/tests/with-daemon" -- bash -euc '
+        : >"$work/sealed"
         "$build/examples/media-process" 25 < <(cat "$work/passphrase") >"$work/sealed" 2>"$work/told" &
         app=$!
         for _ in {1..400}; do
