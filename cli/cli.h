@@ -13,6 +13,7 @@
 
 #include <framekey-bus.h>
 #include <jansson.h>
+#include <stdio.h>
 
 /* Exit statuses; --help and the man page list them. */
 enum {
@@ -36,8 +37,10 @@ typedef struct Context {
         bool legend; /* table headings */
         bool colors; /* standard output is a terminal that wants them */
         bool no_pager;
-        pid_t pager;     /* 0: none */
-        bool completing; /* a shell asks what could stand in this place: no daemon is started, nobody is asked */
+        pid_t pager;             /* 0: none */
+        bool completing;         /* a shell asks what could stand in this place */
+        bool unattended;         /* no daemon is started, nobody is asked for a password */
+        uint64_t timeout_usec;   /* of each call; 0: the bus' default */
         framekey_client *client; /* NULL before context_client() */
 } Context;
 
@@ -84,8 +87,6 @@ void cli_take_bus_option(Context *context, const CliOption *option, const char *
 
 /* What the shells call; nobody types it. */
 #define COMPLETION_VERB "__complete"
-/* How long a shell waits for a daemon between two keys. */
-#define COMPLETION_TIMEOUT_USEC (700 * USEC_PER_MSEC)
 
 /* For words in front of the verb's end; the last one is the current. Position of the verb; 0 if the answer is printed;
  * -ENOENT if a verb is to be named. Standard error is silent from then on. */
@@ -171,15 +172,17 @@ typedef struct Column {
 
 /* An array of objects. */
 int output_rows(const Context *context, const char *name, const Column *columns, size_t n_columns, const json_t *rows);
-/* The same as a tree: a row's array "children" stands below it, with less of the columns. Never JSON. */
-int output_tree(const Context *context, const char *name, const Column *columns, size_t n_columns, const json_t *rows);
+/* The same as a tree: a row's array "children" stands below it, with less of the columns. Never JSON. What is wider
+ * than `width` is cut; 0: nothing is. */
+int output_tree(const Context *context, const char *name, const Column *columns, size_t n_columns, const json_t *rows,
+                FILE *stream, size_t width);
 /* One object as "Heading: value" lines; keys that are missing are left out. */
 int output_object(const Context *context, const Column *columns, size_t n_columns, const json_t *object);
 /* Any JSON value on one line or indented, by context->json. */
 int output_json(const Context *context, const json_t *value);
 /* Text in which control characters are harmless: names of participants come from strangers. The second adds a newline.
  */
-void output_text(const char *text);
+void output_text(FILE *stream, const char *text);
 void output_line(const char *text);
 /* What an act did: with --json `value` (taken over), else `sentence` for people unless -q. */
 int output_done(const Context *context, json_t *value, const char *sentence, ...) __attribute__((format(printf, 3, 4)));
@@ -313,6 +316,7 @@ int verb_show(int argc, char **argv, Context *context);
 int verb_presets(int argc, char **argv, Context *context);
 int verb_monitor(int argc, char **argv, Context *context);
 int verb_code(int argc, char **argv, Context *context);
+int verb_top(int argc, char **argv, Context *context);
 int verb_log(int argc, char **argv, Context *context);
 int verb_inspect(int argc, char **argv, Context *context);
 int verb_transport_key(int argc, char **argv, Context *context);

@@ -31,6 +31,9 @@ cli_framekeyctl_SOURCES = \
 	cli/show.c \
 	cli/streams.c \
 	cli/terminal.c \
+	cli/top-view.c \
+	cli/top.c \
+	cli/top.h \
 	daemon/format/dave.c \
 	daemon/format/sframe.c \
 	daemon/format/trailer.c \

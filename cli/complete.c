@@ -13,6 +13,8 @@
 #include <fcntl.h>
 #include <stdio.h>
 
+/* How long a shell waits for a daemon between two keys. */
+#define TIMEOUT_USEC  (700 * USEC_PER_MSEC)
 #define ARGUMENTS_MAX 8u
 
 /* The words in front of the current one, sorted. */
@@ -128,8 +130,7 @@ static void offer_machines(const char *before) {
         if (sd_bus_open_system(&bus) < 0 ||
             sd_bus_message_new_method_call(bus, &m, "org.freedesktop.machine1", "/org/freedesktop/machine1",
                                            "org.freedesktop.machine1.Manager", "ListMachines") < 0 ||
-            sd_bus_message_set_auto_start(m, false) < 0 ||
-            sd_bus_call(bus, m, COMPLETION_TIMEOUT_USEC, NULL, &reply) < 0 ||
+            sd_bus_message_set_auto_start(m, false) < 0 || sd_bus_call(bus, m, TIMEOUT_USEC, NULL, &reply) < 0 ||
             sd_bus_message_enter_container(reply, 'a', "(ssso)") < 0)
                 return;
         while (sd_bus_message_read(reply, "(ssso)", &name, &class, NULL, NULL) > 0)
@@ -297,7 +298,8 @@ int complete_before_verb(Context *context, int argc, char **argv) {
 
         (void)dup2(silent, STDERR_FILENO);
         (void)close_fd(silent);
-        context->completing = true;
+        context->completing = context->unattended = true;
+        context->timeout_usec = TIMEOUT_USEC;
         sort_words(context, NULL, argc, argv, &place);
         if (place.first < argc - 1)
                 return place.first;

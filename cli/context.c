@@ -24,8 +24,8 @@ int context_client(Context *context, framekey_client **ret) {
                         cli_tell("%s", error ?: strerror(-r));
                         return CLI_UNREACHABLE;
                 }
-                if (context->completing)
-                        framekey_client_set_timeout(context->client, COMPLETION_TIMEOUT_USEC);
+                if (context->timeout_usec > 0)
+                        framekey_client_set_timeout(context->client, context->timeout_usec);
         }
         *ret = context->client;
         return CLI_OK;
@@ -37,21 +37,27 @@ void context_done(Context *context) {
 
 /* ---- calls ---- */
 
-static int call_send(Context *context, sd_bus_message *m, sd_bus_message **ret_reply) {
+/* *ret_reply may be NULL. Negative errno, with the client's sentence, is not told yet. */
+static int call_quietly(Context *context, sd_bus_message *m, sd_bus_message **ret_reply) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         int r;
 
         /* These only fail on sealed messages. */
-        (void)sd_bus_message_set_allow_interactive_authorization(m, !context->completing);
-        (void)sd_bus_message_set_auto_start(m, !context->completing);
-        r = sd_bus_call(framekey_client_get_bus(context->client), m, context->completing ? COMPLETION_TIMEOUT_USEC : 0,
-                        &error, &reply);
+        (void)sd_bus_message_set_allow_interactive_authorization(m, !context->unattended);
+        (void)sd_bus_message_set_auto_start(m, !context->unattended);
+        r = sd_bus_call(framekey_client_get_bus(context->client), m, context->timeout_usec, &error, &reply);
         if (r < 0)
-                return cli_fail_client(context->client, framekey_client_note_error(context->client, r, &error));
+                return framekey_client_note_error(context->client, r, &error);
         if (ret_reply)
                 *ret_reply = take_ptr(reply);
-        return CLI_OK;
+        return 0;
+}
+
+static int call_send(Context *context, sd_bus_message *m, sd_bus_message **ret_reply) {
+        int r = call_quietly(context, m, ret_reply);
+
+        return r < 0 ? cli_fail_client(context->client, r) : CLI_OK;
 }
 
 int context_call(Context *context, const char *path, const char *interface, const char *member,
@@ -89,21 +95,25 @@ int context_properties(Context *context, const char *path, const char *interface
 
 /* A session, or a participant, may go between two questions: then the answer is that there is nothing. */
 int context_properties_or_nothing(Context *context, const char *path, const char *interface, json_t **ret) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL, *reply = NULL;
         framekey_client *client;
         int r;
 
+        *ret = NULL;
         r = context_client(context, &client);
         if (r != CLI_OK)
                 return r;
-        r = sd_bus_call_method(framekey_client_get_bus(client), "org.framekey1", path,
-                               "org.freedesktop.DBus.Properties", "GetAll", &error, &reply, "s", interface);
-        *ret = NULL;
-        if (r < 0) {
-                r = framekey_client_note_error(client, r, &error);
-                return r == -ENXIO || r == -ESRCH || r == -ENODEV ? CLI_OK : cli_fail_client(client, r);
-        }
+        r = sd_bus_message_new_method_call(framekey_client_get_bus(client), &m, "org.framekey1", path,
+                                           "org.freedesktop.DBus.Properties", "GetAll");
+        if (r >= 0)
+                r = sd_bus_message_append(m, "s", interface);
+        if (r < 0)
+                return cli_fail("Cannot make the call: %s.", strerror(-r));
+        r = call_quietly(context, m, &reply);
+        if (r == -ENXIO || r == -ESRCH || r == -ENODEV)
+                return CLI_OK;
+        if (r < 0)
+                return cli_fail_client(client, r);
         r = message_to_json(reply, ret);
         return r < 0 ? cli_fail("The daemon's reply cannot be read: %s.", strerror(-r)) : CLI_OK;
 }

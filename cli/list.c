@@ -66,7 +66,7 @@ int sessions_print(const Context *context, const json_t *rows, bool locked, bool
                 if (tree)
                         add_children(row);
         }
-        return tree ? output_tree(context, "sessions", columns, ELEMENTS(columns), shown)
+        return tree ? output_tree(context, "sessions", columns, ELEMENTS(columns), shown, stdout, 0)
                     : output_rows(context, "sessions", columns, ELEMENTS(columns), shown);
 }
 

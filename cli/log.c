@@ -224,7 +224,7 @@ static int print_record(const Context *context, const json_t *record) {
         if (fclose(stream) == EOF)
                 return cli_fail("Out of memory.");
         (void)fputs(color ?: "", stdout);
-        output_text(text);
+        output_text(stdout, text);
         (void)printf("%s\n", color ? "\033[0m" : "");
         return CLI_OK;
 }

@@ -22,6 +22,7 @@ static const Verb verbs_table[] = {
         { "list", "", "List the sessions", verb_list },
         { "show", "SESSION", "Show a session with its participants and keys", verb_show },
         { "monitor", "SESSION", "Tell what happens to a session's keys and streams", verb_monitor },
+        { "top", "", "Watch what happens in the sessions, live", verb_top },
         { "log", "", "Show who did what when, from the journal", verb_log },
         { "stats", "[SESSION [PARTICIPANT]]", "Show counters", verb_stats },
         { "code", "SESSION", "Show the security code that people compare", verb_code },

@@ -137,20 +137,20 @@ int output_json(const Context *context, const json_t *value) {
         return CLI_OK;
 }
 
-void output_text(const char *text) {
+void output_text(FILE *stream, const char *text) {
         for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
                 /* Also U+0080 to U+009F, which are control characters of two bytes in UTF-8. */
                 bool high = *p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0;
 
                 if (*p < ' ' || *p == 0x7f || high)
-                        (void)printf("\\x%02x", high ? *++p : *p);
+                        (void)fprintf(stream, "\\x%02x", high ? *++p : *p);
                 else
-                        (void)putchar(*p);
+                        (void)fputc(*p, stream);
         }
 }
 
 void output_line(const char *text) {
-        output_text(text);
+        output_text(stdout, text);
         (void)putchar('\n');
 }
 
@@ -241,20 +241,26 @@ static int new_column(const Context *context, struct libscols_table *table, cons
 }
 
 static int print_rows(const Context *context, const char *name, const Column *columns, size_t n_columns,
-                      const json_t *rows, int first_flags) {
+                      const json_t *rows, int first_flags, FILE *stream, size_t width) {
         _cleanup_table_ struct libscols_table *table = NULL;
 
         if (json_array_size(rows) == 0) {
                 if (context->legend && !context->quiet)
-                        (void)printf("No %s.\n", name);
+                        (void)fprintf(stream, "No %s.\n", name);
                 return CLI_OK;
         }
-        if (new_table(context, &table) < 0)
+        if (new_table(context, &table) < 0 || scols_table_set_stream(table, stream) < 0)
                 return out_of_memory();
+        if (width > 0) {
+                (void)scols_table_set_termwidth(table, width);
+                (void)scols_table_set_termforce(table, SCOLS_TERMFORCE_ALWAYS);
+        }
         (void)scols_table_enable_noheadings(table, !context->legend);
+        /* Half a number is another number: only texts are cut. */
         for (size_t c = 0; c < n_columns; c++)
                 if (new_column(context, table, columns[c].heading,
-                               (columns[c].right ? SCOLS_FL_RIGHT : 0) | (c == 0 ? first_flags : 0)) < 0)
+                               (columns[c].right ? SCOLS_FL_RIGHT : 0) | (c == 0 ? first_flags : 0) |
+                                       (width > 0 && !columns[c].right ? SCOLS_FL_TRUNC : 0)) < 0)
                         return out_of_memory();
         if (add_rows(table, NULL, columns, n_columns, rows) < 0)
                 return out_of_memory();
@@ -262,12 +268,13 @@ static int print_rows(const Context *context, const char *name, const Column *co
 }
 
 int output_rows(const Context *context, const char *name, const Column *columns, size_t n_columns, const json_t *rows) {
-        return context->json == JSON_OFF ? print_rows(context, name, columns, n_columns, rows, 0)
+        return context->json == JSON_OFF ? print_rows(context, name, columns, n_columns, rows, 0, stdout, 0)
                                          : output_json(context, rows);
 }
 
-int output_tree(const Context *context, const char *name, const Column *columns, size_t n_columns, const json_t *rows) {
-        return print_rows(context, name, columns, n_columns, rows, SCOLS_FL_TREE);
+int output_tree(const Context *context, const char *name, const Column *columns, size_t n_columns, const json_t *rows,
+                FILE *stream, size_t width) {
+        return print_rows(context, name, columns, n_columns, rows, SCOLS_FL_TREE, stream, width);
 }
 
 /* A line of output_object(): the heading with its colon, then the value. */

@@ -233,7 +233,7 @@ char *session_words(const json_t *session, bool locked, const char **ret_color) 
         else if (!json_is_true(json_object_get(session, "fully_protected")))
                 r = asprintf(&text, "%snot protected", symbols ? "○ " : "");
         else if (n_troubles > 0)
-                r = asprintf(&text, "%s%zu of %zu in trouble", symbols ? "◐ " : "", n_troubles, n);
+                r = asprintf(&text, "%s%zu of %zu failing", symbols ? "◐ " : "", n_troubles, n);
         else
                 r = asprintf(&text, "%sprotected", symbols ? "● " : "");
         return r < 0 ? NULL : text;

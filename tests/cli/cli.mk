@@ -18,6 +18,7 @@ cli_tests = \
 	tests/cli/test-round-trip.sh \
 	tests/cli/test-sframe.sh \
 	tests/cli/test-terminal.sh \
+	tests/cli/test-top.sh \
 	tests/cli/test-usage.sh \
 	tests/cli/test-verbs.sh \
 	tests/cli/test-verdicts.sh \

@@ -8,6 +8,7 @@ Steps, in order:
   expect:TEXT        waits until this was shown after the last step
   type:TEXT          types it; \\xNN and the like as in Python
   signal:NAME        sends it to the command: TERM, WINCH, ...
+  stopped:           waits until it has stopped; the terminal must be as before
   wait:SECONDS
 Then the command has to end by itself. Prints what was shown, "status N", and "terminal as before" or what differs.
 """
@@ -82,6 +83,10 @@ for name, value in steps:
         os.write(master, value.encode().decode("unicode_escape").encode())
     elif name == "signal":
         os.kill(pid, getattr(signal, "SIG" + value))
+    elif name == "stopped":
+        while not os.waitid(os.P_PID, pid, os.WSTOPPED | os.WNOHANG):
+            read(0.05)
+        print("stopped,", "as before" if termios.tcgetattr(slave) == before else "terminal changed")
     elif name == "wait":
         end = time.monotonic() + float(value)
         while time.monotonic() < end:

@@ -37,7 +37,7 @@ status "list as a tree" 0 "$framekeyctl" list --tree
 contains "heading" "RATCHET" "$(head -n 1 out.txt)"
 grep -q "^[a-z0-9]*  framekeyctl  livekit-bytes .* in [0-9]* min  *1  ● protected" out.txt || fail "no session: $out"
 grep -q "└─desk  *key 0  *\(sending\|idle\)$" out.txt || fail "nobody sends: $out"
-grep -q "livekit-passphrase .*◐ 1 of 1 in trouble" out.txt || fail "no session in trouble: $out"
+grep -q "livekit-passphrase .*◐ 1 of 1 failing" out.txt || fail "no session in trouble: $out"
 grep -q "└─phone  *keys 0, 1  *missing-key$" out.txt || fail "no state: $out"
 contains "the sentence" "phone: frames carry key 2, you hold 0, 1 (missing-key)" "$out"
 status "list in a locale without symbols" 0 env LC_ALL=C "$framekeyctl" list --tree
