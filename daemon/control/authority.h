@@ -41,13 +41,6 @@ DEFINE_CLEANUP(Authority, authority_free)
  * The message must be small by now: read, and refused if it has more than it needs, because it is
  * kept while polkit thinks. To be called from a method's handler or from a filter, never from a
  * property's getter or setter, which must answer at once: gate.c asks for those before.
- * A handler that imports a key that is the administrator's (a credential) reads its arguments, then
- *
- *         r = request_right(daemon, message, CALLER_IMPORT, AUDIT_IMPORT_KEY, &caller, error);
- *         if (r != 0)
- *                 return r;
- *
- * and goes on as the handler of an owner, with request_change().
  *
  * 0: it may. AuthorityOutcome. Negative errno with `error` set: too many questions.
  */

@@ -5,15 +5,19 @@
 #include "control/object-tree.h"
 #include "control/session-object.h"
 
-/* What is held back must be small: names of interfaces and properties, and the longest path of a participant. */
-#define NAME_LEN_MAX 255u
-#define PATH_LEN_MAX 1024u
+/* What is held back must be small: names, the longest path of a participant, and options no longer than any there are.
+ */
+#define NAME_LEN_MAX  256u
+#define PATH_LEN_MAX  1024u
+#define BYTES_LEN_MAX 4096u
+#define OPTIONS_MAX   16u
 
 #define PROPERTIES "org.freedesktop.DBus.Properties"
 
 typedef enum GateKind {
         GATE_READ,
         GATE_SET,
+        GATE_IMPORT,
 } GateKind;
 
 static const struct {
@@ -26,24 +30,67 @@ static const struct {
         { "org.freedesktop.DBus.Introspectable", "Introspect", "", GATE_READ },
         { SESSION_INTERFACE, "GetStatistics", "", GATE_READ },
         { SESSION_INTERFACE, "GetSecurityCode", "a{sv}", GATE_READ },
+        { SESSION_INTERFACE, "ImportCredential", "susa{sv}", GATE_IMPORT },
         { PARTICIPANT_INTERFACE, "GetStatistics", "", GATE_READ },
 };
 
-/* The names, and of a value only a number: nothing else can be set; no options where there are none. Anything else is
- * refused later, unasked. */
-static bool is_small(sd_bus_message *message, const char *signature) {
-        if (*signature == 'a')
-                return sd_bus_message_enter_container(message, 'a', signature + 1) > 0 &&
-                       sd_bus_message_at_end(message, false) > 0;
-        for (; *signature; signature++) {
-                const char *text;
+static bool is_small_text(sd_bus_message *message) {
+        const char *text;
 
-                if (*signature == 'v')
-                        return sd_bus_message_verify_type(message, 'v', "t") > 0;
-                if (sd_bus_message_read_basic(message, 's', &text) <= 0 || strlen(text) > NAME_LEN_MAX)
+        return sd_bus_message_read_basic(message, 's', &text) > 0 && strlen(text) <= NAME_LEN_MAX;
+}
+
+/* Numbers, texts and bytes; nothing else is a setting or an option. */
+static bool is_small_value(sd_bus_message *message) {
+        const char *type;
+        const void *bytes;
+        uint64_t number;
+        bool small;
+        size_t len;
+
+        if (sd_bus_message_peek_type(message, NULL, &type) <= 0 ||
+            sd_bus_message_enter_container(message, 'v', type) <= 0)
+                return false;
+        if (strcmp(type, "s") == 0)
+                small = is_small_text(message);
+        else if (strcmp(type, "ay") == 0)
+                small = sd_bus_message_read_array(message, 'y', &bytes, &len) >= 0 && len <= BYTES_LEN_MAX;
+        else
+                small = strlen(type) == 1 && strchr("bynqiuxtd", *type) &&
+                        sd_bus_message_read_basic(message, *type, &number) > 0;
+        return small && sd_bus_message_exit_container(message) >= 0;
+}
+
+static bool are_small_options(sd_bus_message *message) {
+        unsigned n = 0;
+
+        if (sd_bus_message_enter_container(message, 'a', "{sv}") <= 0)
+                return false;
+        while (sd_bus_message_enter_container(message, 'e', "sv") > 0)
+                if (++n > OPTIONS_MAX || !is_small_text(message) || !is_small_value(message) ||
+                    sd_bus_message_exit_container(message) < 0)
                         return false;
-        }
-        return true;
+        return sd_bus_message_exit_container(message) >= 0;
+}
+
+/* Anything else is refused later, unasked. */
+static bool is_small(sd_bus_message *message, const char *signature) {
+        bool small = true;
+
+        for (; *signature && small; signature++)
+                switch (*signature) {
+                case 's':
+                        small = is_small_text(message);
+                        break;
+                case 'v':
+                        small = is_small_value(message);
+                        break;
+                case 'a':
+                        return are_small_options(message); /* always the last */
+                default:
+                        small = sd_bus_message_skip(message, "u") > 0;
+                }
+        return small;
 }
 
 static bool is_gated(sd_bus_message *message, GateKind *ret) {
@@ -92,6 +139,8 @@ static CallerRight lacking(Daemon *daemon, const char *path, GateKind kind, cons
         id = session_id(path);
         if (!id)
                 return CALLER_RIGHT_MAX;
+        if (kind == GATE_IMPORT)
+                return CALLER_IMPORT;
         session = session_object_find(daemon, caller, id);
         if (kind == GATE_READ)
                 return session ? CALLER_RIGHT_MAX : CALLER_INSPECT;

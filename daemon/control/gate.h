@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Reads and settings that sd-bus answers in one go: properties, introspection, and methods of
- * objects that only show. None of them can wait for polkit once it has begun, so those of callers
- * without a right of their own are held back here, before sd-bus looks for the object.
+ * What sd-bus looks up an object for before any handler runs: properties, introspection, and the
+ * methods of sessions that others than the owner may call. None of them can wait for polkit once
+ * that has begun, so those of callers without a right of their own are held back here.
  *
  *   session, participant or channel   read: CALLER_INSPECT     set: CALLER_ROTATE
+ *   session                           ImportCredential: CALLER_IMPORT, of the owner too
  *   manager                           read: everybody          set: CALLER_POLICY
  *
  * Objects that are absent are asked for like foreign ones. Main thread.

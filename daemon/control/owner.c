@@ -43,5 +43,6 @@ bool caller_may(const Caller *caller, CallerRight right) {
 
 bool caller_may_read(const Caller *caller, uid_t uid) {
         /* Who may change a session, and asked to, has to find it. */
-        return caller->uid == uid || caller_may(caller, CALLER_INSPECT) || caller_may(caller, CALLER_ROTATE);
+        return caller->uid == uid || caller_may(caller, CALLER_INSPECT) || caller_may(caller, CALLER_ROTATE) ||
+               caller_may(caller, CALLER_IMPORT);
 }

@@ -53,17 +53,17 @@ int session_method_import_key(sd_bus_message *message, void *userdata, sd_bus_er
         return r < 0 ? r : 1;
 }
 
-/* A credential is the administrator's, to be used where the administrator says. */
+/* A credential is the administrator's, to be used where the administrator says, or polkit; gate.h has asked. */
 static int request_credential(SessionObject *session, sd_bus_message *message, Caller *ret, sd_bus_error *error) {
         AuditRecord record;
         int r;
 
-        r = request_set(session, message, AUDIT_IMPORT_CREDENTIAL, ret, error);
-        if (r < 0 || caller_is_admin(ret))
+        r = caller_get(&session->daemon->callers, message, ret);
+        if (r < 0 || caller_may(ret, CALLER_IMPORT))
                 return r;
-        r = error_negative(sd_bus_error_set_const(error, SD_BUS_ERROR_ACCESS_DENIED,
-                                                  "Credentials are the administrator's; have one imported into your "
-                                                  "session by root."));
+        r = session_object_may_change(session, ret)
+                    ? authority_explain(session->daemon->authority, message, CALLER_IMPORT, error)
+                    : error_set(error, ERROR_NOT_OWNER);
         record = request_record(AUDIT_IMPORT_CREDENTIAL, ret, NULL, AUDIT_NO_NUMBER);
         return request_audit(session, &record, r, error);
 }

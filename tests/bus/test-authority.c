@@ -255,6 +255,31 @@ START_TEST(a_grant_to_inspect_is_remembered_and_dies_with_the_name) {
 }
 END_TEST
 
+START_TEST(credentials_are_for_whom_polkit_lets) {
+        _polkit_ polkit = polkit_start(POLKIT_GRANTS);
+        _client_ owner = client_open_as(FOREIGN_UID);
+        _client_ bob = client_open_as(BOB);
+        TestSession session = client_open_session(owner, "livekit", 0);
+        sd_bus *callers[] = { owner, bob };
+
+        for (size_t i = 0; i < ELEMENTS(callers); i++) {
+                /* The daemon of this test has none: whoever hears that was let through. */
+                polkit->mood = POLKIT_GRANTS;
+                client_fail(callers[i], session.path, SESSION, "ImportCredential", ERROR("CredentialNotFound"),
+                            "susa{sv}", "", 0, "standup", 2, "salt", "ay", 3, 1, 2, 3, "kdf", "s", "hkdf");
+                ck_assert_str_eq(polkit->action, "org.framekey1.import");
+                polkit->mood = POLKIT_DENIES;
+                client_fail(callers[i], session.path, SESSION, "ImportCredential",
+                            i == 0 ? ERROR("PolicyForbids") : ERROR("NoSuchSession"), "susa{sv}", "", 0, "standup", 0);
+        }
+        polkit->mood = POLKIT_GRANTS;
+        client_fail(bob, NO_SUCH_PATH, SESSION, "ImportCredential", ERROR("NoSuchSession"), "susa{sv}", "", 0,
+                    "standup", 0);
+        client_fail(bob, session.path, SESSION, "GetSecurityCode", ERROR("NoSuchKey"), "a{sv}", 0);
+        ck_assert_str_eq(polkit->action, "org.framekey1.inspect");
+}
+END_TEST
+
 START_TEST(whom_polkit_does_not_let_is_told_what_to_do) {
         static const PolkitMood moods[] = { POLKIT_DENIES, POLKIT_FAILS, POLKIT_BABBLES, POLKIT_CHALLENGES };
         _polkit_ polkit = polkit_start(POLKIT_DENIES);
@@ -522,6 +547,16 @@ START_TEST(what_is_large_or_wrong_is_not_held) {
                 now_call(bob, (Target){ MANAGER_PATH, MANAGER, "OpenSession", true }, "ssa{sv}", "nonesuch", "test")
                         .error,
                 ERROR("NoSuchProfile"));
+        /* Options that are too many, too long, or of no type that an option has. */
+        client_fail(bob, NO_SUCH_PATH, SESSION, "ImportCredential", ERROR("NoSuchSession"), "susa{sv}", "", 0, "x", 1,
+                    "x", "s", text);
+        client_fail(bob, NO_SUCH_PATH, SESSION, "ImportCredential", ERROR("NoSuchSession"), "susa{sv}", "", 0, "x", 1,
+                    "x", "as", 1, text);
+        client_fail(bob, NO_SUCH_PATH, SESSION, "ImportCredential", ERROR("NoSuchSession"), "susa{sv}", "", 0, text, 0);
+        client_fail(bob, NO_SUCH_PATH, SESSION, "ImportCredential", ERROR("NoSuchSession"), "susa{sv}", "", 0, "x", 17,
+                    "a", "b", 0, "b", "b", 0, "c", "b", 0, "d", "b", 0, "e", "b", 0, "f", "b", 0, "g", "b", 0, "h", "b",
+                    0, "i", "b", 0, "j", "b", 0, "k", "b", 0, "l", "b", 0, "m", "b", 0, "n", "b", 0, "o", "b", 0, "p",
+                    "b", 0, "q", "b", 0);
         ck_assert_uint_eq(polkit->n_asked, 0);
 }
 END_TEST
@@ -535,6 +570,7 @@ int main(void) {
         tcase_add_test(cases, root_and_owners_are_never_asked_about);
         tcase_add_test(cases, whom_polkit_lets_acts_on_sessions_of_others);
         tcase_add_test(cases, a_grant_to_inspect_is_remembered_and_dies_with_the_name);
+        tcase_add_test(cases, credentials_are_for_whom_polkit_lets);
         tcase_add_test(cases, whom_polkit_does_not_let_is_told_what_to_do);
         tcase_add_test(cases, foreign_and_absent_sessions_are_the_same_to_all_but_whom_polkit_lets);
         tcase_add_test(cases, while_polkit_hangs_only_who_needs_it_waits);
