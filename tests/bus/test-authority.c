@@ -449,6 +449,7 @@ START_TEST(polkit_may_die_over_a_question) {
 
         ck_assert_str_eq(later.error, FORBIDDEN);
         ck_assert_uint_lt(later.took_usec, DEADLINE);
+        ck_assert_uint_eq(polkit->n_asked, 1);
         /* Then there is none. */
         ck_assert_str_eq(open_as(bob, false).error, "");
 }
