@@ -38,6 +38,9 @@
 #define FRAMEKEY_MESSAGE_RELOAD             "1e27b0b69f534215bf93a10710c1beed"
 #define FRAMEKEY_MESSAGE_SET_LOG            "5397eeed64384b28a868f60408eeb2af"
 #define FRAMEKEY_MESSAGE_AUTHORIZE          "ccdbf0dd7bec43ca90c475c0eb5156ab"
+#define FRAMEKEY_MESSAGE_ADD_STREAM         "c1fc6f3a30644eb9afcda85df044f2e9"
+#define FRAMEKEY_MESSAGE_REMOVE_STREAM      "18116533d3834b31b0cb8c8362cba846"
+#define FRAMEKEY_MESSAGE_FIND               "ac4d79fbba544d5fa21cadd81fb02e71"
 
 /* The service. */
 #define FRAMEKEY_MESSAGE_STARTED               "15e96772d151420cab299e60f31e9e59"

@@ -9,11 +9,13 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-/* Enough for a call with many participants to start at once, and for an app that re-keys all the time. */
-#define BURST         500u
+/* Enough for a call of a thousand participants to start at once, and for an app that re-keys all the time. */
+#define BURST         2000u
 #define USEC_A_RECORD (50 * USEC_PER_MSEC)
 /* Users remembered; a budget that is full again need not be. */
 #define USERS_MAX 256u
+/* After so long it is told what was left out, if no record that fits in tells it before. */
+#define TELL_USEC (2 * USEC_PER_SEC)
 /* The longest fields: a participant's identity, escaped or not, and a reason. */
 #define FIELD_MAX 320u
 
@@ -41,6 +43,8 @@ static const struct {
         [AUDIT_SECURITY_CODE] = { "security-code", FRAMEKEY_MESSAGE_SECURITY_CODE },
         [AUDIT_OPEN_CHANNEL] = { "open-channel", FRAMEKEY_MESSAGE_OPEN_CHANNEL },
         [AUDIT_CLOSE_CHANNEL] = { "close-channel", FRAMEKEY_MESSAGE_CLOSE_CHANNEL },
+        [AUDIT_ADD_STREAM] = { "add-stream", FRAMEKEY_MESSAGE_ADD_STREAM },
+        [AUDIT_REMOVE_STREAM] = { "remove-stream", FRAMEKEY_MESSAGE_REMOVE_STREAM },
         [AUDIT_CHANNEL_VIOLATED] = { "channel-violated", FRAMEKEY_MESSAGE_CHANNEL_VIOLATED },
         [AUDIT_LOCK] = { "lock", FRAMEKEY_MESSAGE_LOCK },
         [AUDIT_SET_RATCHET] = { "set-ratchet", FRAMEKEY_MESSAGE_SET_RATCHET },
@@ -48,6 +52,7 @@ static const struct {
         [AUDIT_RELOAD] = { "reload", FRAMEKEY_MESSAGE_RELOAD },
         [AUDIT_SET_LOG] = { "set-log", FRAMEKEY_MESSAGE_SET_LOG },
         [AUDIT_AUTHORIZE] = { "authorize", FRAMEKEY_MESSAGE_AUTHORIZE },
+        [AUDIT_FIND] = { "find", FRAMEKEY_MESSAGE_FIND },
 };
 
 /* A bucket of records: full means nothing to remember. */
@@ -61,33 +66,14 @@ typedef struct AuditUser {
 struct Audit {
         const Log *log;
         AuditUser *users;
+        uint64_t n_records;
+        sd_event_source *timer; /* armed while something was left out and not told */
 };
-
-int audit_new(Audit **ret, const Log *log) {
-        Audit *audit = calloc(1, sizeof(*audit));
-
-        if (!audit)
-                return -ENOMEM;
-        audit->log = log;
-        *ret = audit;
-        return 0;
-}
 
 static void user_free(Audit *audit, AuditUser *user) {
         /* The analyzer does not see that HASH_DEL() mends the neighbours. */
         HASH_DEL(audit->users, user); /* NOLINT(clang-analyzer-unix.Malloc) */
         free(user);
-}
-
-Audit *audit_free(Audit *audit) {
-        AuditUser *user, *next;
-
-        if (!audit)
-                return NULL;
-        HASH_ITER (hh, audit->users, user, next)
-                user_free(audit, user);
-        free(audit);
-        return NULL;
 }
 
 static void forget_idle(Audit *audit, uint64_t now_usec) {
@@ -120,7 +106,8 @@ static AuditUser *user_get(Audit *audit, uid_t uid, uint64_t now_usec) {
         return user;
 }
 
-#define FIELDS_MAX 14u
+/* Every field that a record can have, and one. */
+#define FIELDS_MAX 17u
 
 typedef struct Fields {
         char text[FIELDS_MAX][FIELD_MAX];
@@ -170,6 +157,9 @@ static bool spend(Audit *audit, const AuditRecord *record) {
                 user->since_usec = now_usec - BURST * USEC_A_RECORD;
         if (now_usec - user->since_usec < USEC_A_RECORD) {
                 user->dropped++;
+                (void)sd_event_source_set_time_relative(audit->timer,
+                                                        TELL_USEC); /* else it is told with the next one */
+                (void)sd_event_source_set_enabled(audit->timer, SD_EVENT_ONESHOT);
                 return false;
         }
         user->since_usec += USEC_A_RECORD;
@@ -216,10 +206,58 @@ static void add_actor(char *message, size_t size, Fields *fields, const AuditRec
         field_add(fields, "FK_SENDER_UNIQUE", caller->name);
 }
 
+/* The flood has ended, or goes on: nobody has to wait for the next record to hear of it. */
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
+        Audit *audit = userdata;
+
+        for (AuditUser *user = audit->users; user; user = user->hh.next)
+                if (user->dropped > 0)
+                        tell_dropped(audit, user);
+        return 0;
+}
+
+int audit_new(Audit **ret, const Log *log, sd_event *event) {
+        Audit *audit = calloc(1, sizeof(*audit));
+        int r;
+
+        if (!audit)
+                return -ENOMEM;
+        audit->log = log;
+        r = sd_event_add_time(event, &audit->timer, CLOCK_MONOTONIC, 0, USEC_PER_SEC, on_timer, audit);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(audit->timer, SD_EVENT_OFF);
+        if (r < 0) {
+                (void)audit_free(audit);
+                return r;
+        }
+        *ret = audit;
+        return 0;
+}
+
+Audit *audit_free(Audit *audit) {
+        AuditUser *user, *next;
+
+        if (!audit)
+                return NULL;
+        HASH_ITER (hh, audit->users, user, next) {
+                if (user->dropped > 0)
+                        tell_dropped(audit, user);
+                user_free(audit, user);
+        }
+        sd_event_source_disable_unref(audit->timer);
+        free(audit);
+        return NULL;
+}
+
+uint64_t audit_count(const Audit *audit) {
+        return audit->n_records;
+}
+
 void audit_write(Audit *audit, const AuditRecord *record) {
         char message[3 * LOG_ESCAPED_MAX] = "audit: ";
         Fields fields = { .n = 0 };
 
+        audit->n_records++;
         if (!spend(audit, record))
                 return;
         (void)strncat(message, actions[record->action].name, 64);
@@ -238,6 +276,7 @@ void audit_write(Audit *audit, const AuditRecord *record) {
         add_text(message, sizeof(message), &fields, "recipient", "FK_RECIPIENT", record->recipient);
         add_text(message, sizeof(message), &fields, "credential", "FK_CREDENTIAL", record->credential);
         add_text(message, sizeof(message), &fields, "setting", "FK_SETTING", record->setting);
+        add_text(message, sizeof(message), &fields, "method", "FK_METHOD", record->method);
         add_text(message, sizeof(message), &fields, "polkit", "FK_POLKIT_ACTION", record->polkit);
         add_text(message, sizeof(message), &fields, "reason", "FK_REASON", record->reason);
         add_actor(message, sizeof(message), &fields, record);

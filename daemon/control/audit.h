@@ -12,6 +12,8 @@
 #include "control/log.h"
 #include "control/owner.h"
 
+#include <systemd/sd-event.h>
+
 typedef enum AuditAction {
         AUDIT_OPEN_SESSION,
         AUDIT_CLOSE_SESSION,
@@ -33,6 +35,8 @@ typedef enum AuditAction {
         AUDIT_SECURITY_CODE,
         AUDIT_OPEN_CHANNEL,
         AUDIT_CLOSE_CHANNEL,
+        AUDIT_ADD_STREAM,
+        AUDIT_REMOVE_STREAM,
         AUDIT_CHANNEL_VIOLATED,
         AUDIT_LOCK,
         AUDIT_SET_RATCHET, /* of a session */
@@ -40,6 +44,7 @@ typedef enum AuditAction {
         AUDIT_SET_LOG,     /* its level or target */
         AUDIT_RELOAD,      /* of the configuration */
         AUDIT_AUTHORIZE,   /* polkit was asked */
+        AUDIT_FIND,        /* an object, or something to read: refusals only */
         AUDIT_ACTION_MAX,
 } AuditAction;
 
@@ -57,15 +62,18 @@ typedef struct AuditRecord {
         const char *recipient;   /* fingerprint of whom a key was wrapped for; NULL: nobody */
         const char *credential;  /* name of the one a key was made of; NULL: none */
         const char *setting;     /* "NAME=VALUE"; NULL: none */
+        const char *method;      /* "INTERFACE.MEMBER", where the action does not say it; NULL: it does */
         const char *polkit;      /* the action that polkit was asked about; NULL: none */
         const char *result;      /* "ok" or the error's name */
 } AuditRecord;
 
 typedef struct Audit Audit;
 
-/* `log` must outlive it. 0; -ENOMEM. */
-int audit_new(Audit **ret, const Log *log);
+/* `log` must outlive it. 0; negative errno. */
+int audit_new(Audit **ret, const Log *log, sd_event *event);
 /* Takes NULL; returns NULL. */
 Audit *audit_free(Audit *audit);
 DEFINE_CLEANUP(Audit, audit_free)
 void audit_write(Audit *audit, const AuditRecord *record);
+/* How many records there were, those that were left out included. */
+uint64_t audit_count(const Audit *audit);

@@ -81,6 +81,9 @@ static int method_close(sd_bus_message *message, void *userdata, sd_bus_error *e
         return sd_bus_reply_method_return(message, NULL);
 }
 
+REQUEST_TOLD(method_close, AUDIT_CLOSE_CHANNEL, ((ChannelObject *)userdata)->session->daemon,
+             ((ChannelObject *)userdata)->session)
+
 const sd_bus_vtable channel_bus_vtable[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_PROPERTY("Streams", "a(ussss)", property_streams, 0, 0),
@@ -88,6 +91,7 @@ const sd_bus_vtable channel_bus_vtable[] = {
         SD_BUS_PROPERTY("Frames", "t", property_counter, 0, 0),
         SD_BUS_PROPERTY("Bytes", "t", property_counter, 0, 0),
         SD_BUS_PROPERTY("Refused", "t", property_counter, 0, 0),
-        SD_BUS_METHOD_WITH_ARGS("Close", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_close, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Close", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, told_method_close,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_VTABLE_END,
 };

@@ -60,7 +60,7 @@ static int start_books(Daemon *daemon) {
         r = errors_register();
         if (r < 0)
                 return r;
-        r = audit_new(&daemon->audit, daemon->log);
+        r = audit_new(&daemon->audit, daemon->log, daemon->event);
         if (r < 0)
                 return r;
         r = watchers_new(&daemon->watchers);
@@ -225,7 +225,7 @@ static int take_name(Daemon *daemon) {
 }
 
 static int start(Daemon *daemon) {
-        static int (*const steps[])(Daemon *) = { start_books,  start_event, start_plane,
+        static int (*const steps[])(Daemon *) = { start_event,  start_books, start_plane,
                                                   start_status, start_bus,   take_name };
         int r = 0;
 

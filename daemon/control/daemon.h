@@ -59,6 +59,8 @@ typedef struct Daemon {
         CallerCache callers;
         SessionObject *sessions; /* by id */
         struct Status *status;
+        uint64_t lost_cookie; /* the last call for an object that is not there, see request.h */
+        char lost_name[CALLER_NAME_MAX];
         bool lost_bus;
 } Daemon;
 

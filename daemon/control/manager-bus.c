@@ -184,6 +184,7 @@ static int method_rotate_keys(sd_bus_message *message, void *userdata, sd_bus_er
         Daemon *daemon = userdata;
         const char *id, *reason;
         Caller caller;
+        uint64_t before;
         int r;
 
         r = sd_bus_message_read(message, "ss", &id, &reason);
@@ -201,6 +202,7 @@ static int method_rotate_keys(sd_bus_message *message, void *userdata, sd_bus_er
                 r = request_admin_session(daemon, message, id, AUDIT_ROTATE, &caller, &session, error);
         if (r != 0)
                 return r;
+        before = audit_count(daemon->audit);
         if (session)
                 r = rotate_session(session, &caller, reason, &total);
         else
@@ -209,6 +211,14 @@ static int method_rotate_keys(sd_bus_message *message, void *userdata, sd_bus_er
 
                         r = r < 0 ? r : q;
                 }
+        if (audit_count(daemon->audit) == before)
+                /* There is no session: who wanted this is told all the same. */
+                audit_write(daemon->audit, &(AuditRecord){ .action = AUDIT_ROTATE,
+                                                           .caller = &caller,
+                                                           .index = AUDIT_NO_NUMBER,
+                                                           .step = AUDIT_NO_NUMBER,
+                                                           .reason = reason,
+                                                           .result = r < 0 ? strerror(-r) : "ok" });
         return r < 0 ? r : sd_bus_reply_method_return(message, "uu", total.n_rotated, total.n_requested);
 }
 
@@ -421,6 +431,20 @@ static int property_locked(sd_bus *bus, const char *path, const char *interface,
         return sd_bus_message_append(reply, "b", (int)plane_locked(daemon->plane));
 }
 
+/* What a handler refuses before it tells the audit of anything, is told by these. */
+#define TOLD(handler, action) REQUEST_TOLD(handler, action, userdata, NULL)
+TOLD(method_open_session, AUDIT_OPEN_SESSION)
+TOLD(method_list_sessions, AUDIT_FIND)
+TOLD(method_list_all_sessions, AUDIT_FIND)
+TOLD(method_get_session, AUDIT_FIND)
+TOLD(method_ratchet_keys, AUDIT_RATCHET)
+TOLD(method_rotate_keys, AUDIT_ROTATE)
+TOLD(method_revoke_participant, AUDIT_REMOVE_PARTICIPANT)
+TOLD(method_close_session, AUDIT_CLOSE_SESSION)
+TOLD(method_lock, AUDIT_LOCK)
+TOLD(manager_method_reload, AUDIT_RELOAD)
+TOLD(method_get_statistics, AUDIT_FIND)
+
 static const sd_bus_vtable manager_bus_vtable[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_PROPERTY("Version", "s", property_text, 0, SD_BUS_VTABLE_PROPERTY_CONST),
@@ -444,28 +468,29 @@ static const sd_bus_vtable manager_bus_vtable[] = {
         SD_BUS_PROPERTY("AllowExport", "b", manager_property_policy, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("RequireSecretMemory", "b", manager_property_policy, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_METHOD_WITH_ARGS("OpenSession", SD_BUS_ARGS("s", profile, "s", label, "a{sv}", options),
-                                SD_BUS_RESULT("s", id, "o", path), method_open_session, SD_BUS_VTABLE_UNPRIVILEGED),
+                                SD_BUS_RESULT("s", id, "o", path), told_method_open_session,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("ListSessions", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(sosstu)", sessions),
-                                method_list_sessions, SD_BUS_VTABLE_UNPRIVILEGED),
+                                told_method_list_sessions, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("ListAllSessions", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(sosstu)", sessions),
-                                method_list_all_sessions, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("GetSession", SD_BUS_ARGS("s", id), SD_BUS_RESULT("o", path), method_get_session,
+                                told_method_list_all_sessions, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("GetSession", SD_BUS_ARGS("s", id), SD_BUS_RESULT("o", path), told_method_get_session,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("RatchetKeys", SD_BUS_ARGS("s", session, "s", reason, "a{sv}", options),
-                                SD_BUS_RESULT("u", ratcheted), method_ratchet_keys, SD_BUS_VTABLE_UNPRIVILEGED),
+                                SD_BUS_RESULT("u", ratcheted), told_method_ratchet_keys, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("RotateKeys", SD_BUS_ARGS("s", session, "s", reason, "a{sv}", options),
-                                SD_BUS_RESULT("u", rotated, "u", requested), method_rotate_keys,
+                                SD_BUS_RESULT("u", rotated, "u", requested), told_method_rotate_keys,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("RevokeParticipant", SD_BUS_ARGS("s", session, "s", participant, "s", reason),
-                                SD_BUS_NO_RESULT, method_revoke_participant, SD_BUS_VTABLE_UNPRIVILEGED),
+                                SD_BUS_NO_RESULT, told_method_revoke_participant, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("CloseSession", SD_BUS_ARGS("s", session, "s", reason), SD_BUS_NO_RESULT,
-                                method_close_session, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("Lock", SD_BUS_ARGS("b", locked, "s", reason), SD_BUS_NO_RESULT, method_lock,
+                                told_method_close_session, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Lock", SD_BUS_ARGS("b", locked, "s", reason), SD_BUS_NO_RESULT, told_method_lock,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("Reload", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, manager_method_reload,
+        SD_BUS_METHOD_WITH_ARGS("Reload", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, told_manager_method_reload,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("GetStatistics", SD_BUS_NO_ARGS, SD_BUS_RESULT("a{sv}", statistics),
-                                method_get_statistics, SD_BUS_VTABLE_UNPRIVILEGED),
+                                told_method_get_statistics, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_SIGNAL_WITH_ARGS("SessionNew", SD_BUS_ARGS("s", id, "o", path), 0),
         SD_BUS_SIGNAL_WITH_ARGS("SessionRemoved", SD_BUS_ARGS("s", id, "o", path), 0),
         SD_BUS_VTABLE_END,

@@ -3,6 +3,7 @@
 #include "control/object-tree.h"
 
 #include "control/errors.h"
+#include "control/request.h"
 #include "control/session-object.h"
 
 #include <stdio.h>
@@ -19,7 +20,22 @@ static int find_session(Daemon *daemon, const char *id, SessionObject **ret, sd_
         if (r < 0)
                 return r;
         *ret = session_object_find(daemon, &caller, id);
-        return *ret ? 1 : error_set(error, ERROR_NO_SUCH_SESSION);
+        if (*ret)
+                return 1;
+        r = error_set(error, ERROR_NO_SUCH_SESSION);
+        request_tell_lost(daemon, message, &caller, id, error);
+        return r;
+}
+
+/* The same for what the session does not have. Negative errno with `error` set. */
+static int tell_lost(SessionObject *session, ErrorId id, sd_bus_error *error) {
+        sd_bus_message *message = sd_bus_get_current_message(session->daemon->bus);
+        int r = error_set(error, id);
+        Caller caller;
+
+        if (caller_get(&session->daemon->callers, message, &caller) >= 0)
+                request_tell_lost(session->daemon, message, &caller, session->id, error);
+        return r;
 }
 
 static int on_find_session(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret_found,
@@ -52,7 +68,7 @@ static int on_find_participant(sd_bus *bus, const char *path, const char *interf
                 return r;
         participant = session_object_participant(session, identity);
         if (!participant)
-                return error_set(error, ERROR_NO_SUCH_PARTICIPANT);
+                return tell_lost(session, ERROR_NO_SUCH_PARTICIPANT, error);
         *ret_found = participant;
         return 1;
 }
@@ -83,7 +99,7 @@ static int on_find_channel(sd_bus *bus, const char *path, const char *interface,
                 return r;
         channel = session_object_channel(session, parse_number(number));
         if (!channel)
-                return error_set(error, ERROR_NO_SUCH_CHANNEL);
+                return tell_lost(session, ERROR_NO_SUCH_CHANNEL, error);
         *ret_found = channel;
         return 1;
 }

@@ -517,6 +517,15 @@ int operation_ratchet_all(Daemon *daemon, SessionObject *session, sd_bus_message
                 }
         if (r < 0)
                 log_line(daemon->log, LOG_WARNING, "Some keys could not be stepped: %s.", strerror(-r));
+        if (batch->n_pending == 1)
+                /* There is nothing to step: who wanted it is told all the same. */
+                audit_write(daemon->audit, &(AuditRecord){ .action = AUDIT_RATCHET,
+                                                           .caller = caller,
+                                                           .session = session ? session->id : NULL,
+                                                           .index = AUDIT_NO_NUMBER,
+                                                           .step = AUDIT_NO_NUMBER,
+                                                           .reason = reason,
+                                                           .result = "ok" });
         batch_put(batch);
         return 0;
 }

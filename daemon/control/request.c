@@ -4,6 +4,8 @@
 
 #include "control/errors.h"
 
+#include <stdio.h>
+
 static void tell_refusal(Daemon *daemon, const SessionObject *session, const Caller *caller, AuditAction action,
                          const sd_bus_error *error) {
         audit_write(daemon->audit, &(AuditRecord){ .action = action,
@@ -11,6 +13,58 @@ static void tell_refusal(Daemon *daemon, const SessionObject *session, const Cal
                                                    .session = session ? session->id : NULL,
                                                    .index = AUDIT_NO_NUMBER,
                                                    .step = AUDIT_NO_NUMBER,
+                                                   .result = error_short_name(error) });
+}
+
+/* "INTERFACE.MEMBER" of the call; returns `out`. */
+#define METHOD_MAX 128u
+static const char *method_name(sd_bus_message *message, char out[METHOD_MAX]) {
+        const char *interface = sd_bus_message_get_interface(message);
+
+        (void)snprintf(out, METHOD_MAX, "%.80s%s%.40s", interface ? interface : "", interface ? "." : "",
+                       sd_bus_message_get_member(message));
+        return out;
+}
+
+int request_run(Daemon *daemon, const SessionObject *session, AuditAction action, sd_bus_message_handler_t handler,
+                sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        uint64_t before = audit_count(daemon->audit);
+        char method[METHOD_MAX];
+        Caller caller;
+        int r;
+
+        r = handler(message, userdata, error);
+        if (r >= 0 || audit_count(daemon->audit) != before || caller_get(&daemon->callers, message, &caller) < 0)
+                return r;
+        /* Nothing was done: the session is still there. */
+        audit_write(daemon->audit,
+                    &(AuditRecord){ .action = action,
+                                    .caller = &caller,
+                                    .session = session ? session->id : NULL,
+                                    .index = AUDIT_NO_NUMBER,
+                                    .step = AUDIT_NO_NUMBER,
+                                    .method = method_name(message, method),
+                                    .result = sd_bus_error_is_set(error) ? error_short_name(error) : strerror(-r) });
+        return r;
+}
+
+void request_tell_lost(Daemon *daemon, sd_bus_message *message, const Caller *caller, const char *session,
+                       const sd_bus_error *error) {
+        char method[METHOD_MAX];
+        uint64_t cookie = 0;
+
+        (void)sd_bus_message_get_cookie(message, &cookie); /* it has one, since it came */
+        /* One call looks for its object several times. */
+        if (cookie == daemon->lost_cookie && strcmp(caller->name, daemon->lost_name) == 0)
+                return;
+        daemon->lost_cookie = cookie;
+        memcpy(daemon->lost_name, caller->name, sizeof(daemon->lost_name));
+        audit_write(daemon->audit, &(AuditRecord){ .action = AUDIT_FIND,
+                                                   .caller = caller,
+                                                   .session = session,
+                                                   .index = AUDIT_NO_NUMBER,
+                                                   .step = AUDIT_NO_NUMBER,
+                                                   .method = method_name(message, method),
                                                    .result = error_short_name(error) });
 }
 

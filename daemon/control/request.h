@@ -10,6 +10,21 @@
 /* Reasons of administrators, for the log. */
 #define REQUEST_REASON_MAX 256u
 
+/*
+ * Runs a method's handler, and tells the audit if it refused the call before anything else had: because of an option, a
+ * name, a lock. So no handler has to think of it. `session`: NULL for the Manager's.
+ */
+int request_run(Daemon *daemon, const SessionObject *session, AuditAction action, sd_bus_message_handler_t handler,
+                sd_bus_message *message, void *userdata, sd_bus_error *error);
+/* Defines told_HANDLER() for a vtable, which does that. `daemon` and `session` are made of `userdata`. */
+#define REQUEST_TOLD(handler, action, daemon, session)                                                                 \
+        static int told_##handler(sd_bus_message *message, void *userdata, sd_bus_error *error) {                      \
+                return request_run((daemon), (session), (action), handler, message, userdata, error);                  \
+        }
+/* For what somebody asked for that is not there, or is not the caller's, and for that alone. */
+void request_tell_lost(Daemon *daemon, sd_bus_message *message, const Caller *caller, const char *session,
+                       const sd_bus_error *error);
+
 /* For calls that change a session: its owners. 0; negative errno with `error` set. */
 int request_change(SessionObject *session, sd_bus_message *message, AuditAction action, Caller *ret,
                    sd_bus_error *error);

@@ -73,6 +73,31 @@ static int method_close(sd_bus_message *message, void *userdata, sd_bus_error *e
         return sd_bus_reply_method_return(message, NULL);
 }
 
+/* As in manager-bus.c. */
+#define TOLD(handler, action) REQUEST_TOLD(handler, action, ((SessionObject *)userdata)->daemon, userdata)
+TOLD(session_method_add_participant, AUDIT_ADD_PARTICIPANT)
+TOLD(session_method_remove_participant, AUDIT_REMOVE_PARTICIPANT)
+TOLD(session_method_join, AUDIT_JOIN)
+TOLD(session_method_leave, AUDIT_LEAVE)
+TOLD(session_method_allow_unencrypted, AUDIT_ALLOW_UNENCRYPTED)
+TOLD(session_method_import_key, AUDIT_IMPORT_KEY)
+TOLD(session_method_import_credential, AUDIT_IMPORT_CREDENTIAL)
+TOLD(session_method_generate_key, AUDIT_GENERATE_KEY)
+TOLD(session_method_ratchet, AUDIT_RATCHET)
+TOLD(session_method_rotate, AUDIT_ROTATE)
+TOLD(session_method_activate, AUDIT_ACTIVATE)
+TOLD(session_method_retire_key, AUDIT_RETIRE_KEY)
+TOLD(session_method_get_transport_key, AUDIT_FIND)
+TOLD(session_method_export_wrapped, AUDIT_EXPORT_WRAPPED)
+TOLD(session_method_import_wrapped, AUDIT_IMPORT_WRAPPED)
+TOLD(session_method_get_security_code, AUDIT_SECURITY_CODE)
+TOLD(session_method_open_channel, AUDIT_OPEN_CHANNEL)
+TOLD(session_method_add_stream, AUDIT_ADD_STREAM)
+TOLD(session_method_remove_stream, AUDIT_REMOVE_STREAM)
+TOLD(method_attach_session, AUDIT_ATTACH_SESSION)
+TOLD(method_get_statistics, AUDIT_FIND)
+TOLD(method_close, AUDIT_CLOSE_SESSION)
+
 const sd_bus_vtable session_bus_vtable[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_PROPERTY("Id", "s", NULL, offsetof(SessionObject, id), SD_BUS_VTABLE_PROPERTY_CONST),
@@ -109,59 +134,62 @@ const sd_bus_vtable session_bus_vtable[] = {
         SD_BUS_PROPERTY("Participants", "as", session_property_participants, 0,
                         SD_BUS_VTABLE_PROPERTY_EMITS_INVALIDATION),
         SD_BUS_METHOD_WITH_ARGS("AddParticipant", SD_BUS_ARGS("s", identity, "s", role, "a{sv}", options),
-                                SD_BUS_RESULT("o", path), session_method_add_participant, SD_BUS_VTABLE_UNPRIVILEGED),
+                                SD_BUS_RESULT("o", path), told_session_method_add_participant,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("RemoveParticipant", SD_BUS_ARGS("s", identity, "a{sv}", options), SD_BUS_NO_RESULT,
-                                session_method_remove_participant, SD_BUS_VTABLE_UNPRIVILEGED),
+                                told_session_method_remove_participant, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Join", SD_BUS_ARGS("s", identity, "a{sv}", options),
-                                SD_BUS_RESULT("o", path, "t", when), session_method_join, SD_BUS_VTABLE_UNPRIVILEGED),
+                                SD_BUS_RESULT("o", path, "t", when), told_session_method_join,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Leave", SD_BUS_ARGS("s", identity, "a{sv}", options), SD_BUS_RESULT("t", when),
-                                session_method_leave, SD_BUS_VTABLE_UNPRIVILEGED),
+                                told_session_method_leave, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("AllowUnencrypted",
                                 SD_BUS_ARGS("s", participant, "s", what, "t", usec, "a{sv}", options), SD_BUS_NO_RESULT,
-                                session_method_allow_unencrypted, SD_BUS_VTABLE_UNPRIVILEGED),
+                                told_session_method_allow_unencrypted, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("ImportKey", SD_BUS_ARGS("s", participant, "u", index, "h", secret, "a{sv}", options),
-                                SD_BUS_RESULT("t", generation), session_method_import_key,
+                                SD_BUS_RESULT("t", generation), told_session_method_import_key,
                                 SD_BUS_VTABLE_UNPRIVILEGED | SD_BUS_VTABLE_SENSITIVE),
         SD_BUS_METHOD_WITH_ARGS(
                 "ImportCredential", SD_BUS_ARGS("s", participant, "u", index, "s", name, "a{sv}", options),
-                SD_BUS_RESULT("t", generation), session_method_import_credential, SD_BUS_VTABLE_UNPRIVILEGED),
+                SD_BUS_RESULT("t", generation), told_session_method_import_credential, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("GenerateKey", SD_BUS_ARGS("s", participant, "u", index, "a{sv}", options),
-                                SD_BUS_RESULT("t", generation), session_method_generate_key,
+                                SD_BUS_RESULT("t", generation), told_session_method_generate_key,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Ratchet", SD_BUS_ARGS("s", participant, "a{sv}", options), SD_BUS_RESULT("u", step),
-                                session_method_ratchet, SD_BUS_VTABLE_UNPRIVILEGED),
+                                told_session_method_ratchet, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Rotate", SD_BUS_ARGS("s", participant, "s", reason, "a{sv}", options),
-                                SD_BUS_RESULT("u", rotated, "u", requested), session_method_rotate,
+                                SD_BUS_RESULT("u", rotated, "u", requested), told_session_method_rotate,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Activate", SD_BUS_ARGS("s", participant, "u", index, "a{sv}", options),
-                                SD_BUS_NO_RESULT, session_method_activate, SD_BUS_VTABLE_UNPRIVILEGED),
+                                SD_BUS_NO_RESULT, told_session_method_activate, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("RetireKey", SD_BUS_ARGS("s", participant, "u", index), SD_BUS_NO_RESULT,
-                                session_method_retire_key, SD_BUS_VTABLE_UNPRIVILEGED),
+                                told_session_method_retire_key, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("GetTransportKey", SD_BUS_NO_ARGS, SD_BUS_RESULT("ay", key, "s", fingerprint),
-                                session_method_get_transport_key, SD_BUS_VTABLE_UNPRIVILEGED),
+                                told_session_method_get_transport_key, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("ExportWrapped", SD_BUS_ARGS("s", participant, "ay", recipient, "a{sv}", options),
-                                SD_BUS_RESULT("ay", package), session_method_export_wrapped,
+                                SD_BUS_RESULT("ay", package), told_session_method_export_wrapped,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("ImportWrapped", SD_BUS_ARGS("s", participant, "ay", package, "a{sv}", options),
-                                SD_BUS_RESULT("u", index, "t", generation), session_method_import_wrapped,
+                                SD_BUS_RESULT("u", index, "t", generation), told_session_method_import_wrapped,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("GetSecurityCode", SD_BUS_ARGS("a{sv}", options),
-                                SD_BUS_RESULT("s", code, "a(sutu)", keys), session_method_get_security_code,
+                                SD_BUS_RESULT("s", code, "a(sutu)", keys), told_session_method_get_security_code,
                                 SD_BUS_VTABLE_UNPRIVILEGED | SD_BUS_VTABLE_SENSITIVE),
         SD_BUS_METHOD_WITH_ARGS("OpenChannel", SD_BUS_ARGS("a{sv}", options),
                                 SD_BUS_RESULT("o", channel, "h", request, "h", response, "h", doorbell, "h", wakeup),
-                                session_method_open_channel, SD_BUS_VTABLE_UNPRIVILEGED),
+                                told_session_method_open_channel, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS(
                 "AddStream",
                 SD_BUS_ARGS("o", channel, "s", participant, "s", direction, "s", media, "s", codec, "a{sv}", options),
-                SD_BUS_RESULT("u", stream), session_method_add_stream, SD_BUS_VTABLE_UNPRIVILEGED),
+                SD_BUS_RESULT("u", stream), told_session_method_add_stream, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("RemoveStream", SD_BUS_ARGS("o", channel, "u", stream), SD_BUS_NO_RESULT,
-                                session_method_remove_stream, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("AttachSession", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_attach_session,
+                                told_session_method_remove_stream, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("AttachSession", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, told_method_attach_session,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("GetStatistics", SD_BUS_NO_ARGS, SD_BUS_RESULT("a{sv}", statistics),
-                                method_get_statistics, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("Close", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_close, SD_BUS_VTABLE_UNPRIVILEGED),
+                                told_method_get_statistics, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Close", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, told_method_close,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_SIGNAL_WITH_ARGS("KeyInstalled", SD_BUS_ARGS("s", participant, "u", index, "t", generation, "u", step),
                                 0),
         SD_BUS_SIGNAL_WITH_ARGS("KeyActivated", SD_BUS_ARGS("s", participant, "u", index), 0),

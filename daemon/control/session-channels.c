@@ -6,6 +6,9 @@
 #include "control/request.h"
 #include "control/session-bus.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 /* Enough for a call: audio of a few tracks in flight, video, and one frame of the largest size. */
 #define SMALL_SLOTS   32u
 #define VIDEO_SLOTS   8u
@@ -157,6 +160,8 @@ int session_method_add_stream(sd_bus_message *message, void *userdata, sd_bus_er
         const char *path, *names[4];
         StreamRow row = { 0 };
         uint32_t stream = 0;
+        AuditRecord record;
+        char setting[64];
         Caller caller;
         int r;
 
@@ -166,16 +171,17 @@ int session_method_add_stream(sd_bus_message *message, void *userdata, sd_bus_er
         r = options_read(message, options_none, NULL, error);
         if (r < 0)
                 return r;
-        r = request_change(session, message, AUDIT_OPEN_CHANNEL, &caller, error);
+        r = request_change(session, message, AUDIT_ADD_STREAM, &caller, error);
         if (r < 0)
                 return r;
         channel = channel_for_stream(session, &caller, path);
-        if (!channel)
-                return error_set(error, ERROR_NO_SUCH_CHANNEL);
-        r = parse_stream(session, names, &row, error);
-        if (r < 0)
-                return r;
-        r = add_stream(session, channel, &row, &stream, error);
+        r = channel ? parse_stream(session, names, &row, error) : error_set(error, ERROR_NO_SUCH_CHANNEL);
+        if (r >= 0)
+                r = add_stream(session, channel, &row, &stream, error);
+        (void)snprintf(setting, sizeof(setting), "%.16s %.16s %.16s", names[1], names[2], names[3]);
+        record = request_record(AUDIT_ADD_STREAM, &caller, names[0], AUDIT_NO_NUMBER);
+        record.setting = setting;
+        (void)request_audit(session, &record, r, error);
         if (r < 0)
                 return r;
         return sd_bus_reply_method_return(message, "u", stream);
@@ -184,6 +190,8 @@ int session_method_add_stream(sd_bus_message *message, void *userdata, sd_bus_er
 int session_method_remove_stream(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         SessionObject *session = userdata;
         ChannelObject *channel;
+        AuditRecord record;
+        char setting[32];
         const char *path;
         uint32_t stream;
         Caller caller;
@@ -192,13 +200,17 @@ int session_method_remove_stream(sd_bus_message *message, void *userdata, sd_bus
         r = sd_bus_message_read(message, "ou", &path, &stream);
         if (r < 0)
                 return r;
-        r = request_change(session, message, AUDIT_OPEN_CHANNEL, &caller, error);
+        r = request_change(session, message, AUDIT_REMOVE_STREAM, &caller, error);
         if (r < 0)
                 return r;
         channel = channel_for_stream(session, &caller, path);
         if (!channel)
-                return error_set(error, ERROR_NO_SUCH_CHANNEL);
-        if (channel_object_remove_stream(channel, stream) < 0)
-                return error_set(error, ERROR_NO_SUCH_STREAM);
-        return sd_bus_reply_method_return(message, NULL);
+                r = error_set(error, ERROR_NO_SUCH_CHANNEL);
+        else if (channel_object_remove_stream(channel, stream) < 0)
+                r = error_set(error, ERROR_NO_SUCH_STREAM);
+        (void)snprintf(setting, sizeof(setting), "stream=%" PRIu32, stream);
+        record = request_record(AUDIT_REMOVE_STREAM, &caller, NULL, AUDIT_NO_NUMBER);
+        record.setting = setting;
+        (void)request_audit(session, &record, r, error);
+        return r < 0 ? r : sd_bus_reply_method_return(message, NULL);
 }

@@ -4,6 +4,7 @@
 dist_check_SCRIPTS += tests/with-daemon
 EXTRA_DIST += $(bus_scripts)
 bus_scripts = \
+	tests/bus/audit.sh \
 	tests/bus/authority.sh \
 	tests/bus/codes.sh \
 	tests/bus/configuration.sh \
@@ -29,6 +30,7 @@ bus_libs = $(CHECK_LIBS) $(LIBSYSTEMD_LIBS)
 bus_call = tests/bus/call.c tests/bus/call.h $(bus_client)
 bus_programs = \
 	tests/bus/hold-objects \
+	tests/bus/test-audit \
 	tests/bus/test-authority \
 	tests/bus/test-codes \
 	tests/bus/test-credentials \
@@ -46,6 +48,9 @@ check_PROGRAMS += $(bus_programs)
 tests_bus_hold_objects_SOURCES = tests/bus/hold-objects.c
 tests_bus_hold_objects_CFLAGS = $(bus_cflags)
 tests_bus_hold_objects_LDADD = $(LIBSYSTEMD_LIBS)
+tests_bus_test_audit_SOURCES = tests/bus/test-audit.c $(bus_call)
+tests_bus_test_audit_CFLAGS = $(bus_cflags)
+tests_bus_test_audit_LDADD = libclient/libframekey.la $(bus_libs)
 tests_bus_test_authority_SOURCES = tests/bus/test-authority.c tests/bus/polkit.c tests/bus/polkit.h $(bus_call)
 tests_bus_test_authority_CFLAGS = $(bus_cflags)
 tests_bus_test_authority_LDADD = libclient/libframekey.la $(bus_libs)
