@@ -67,21 +67,26 @@ static void add_next_ratchet(char text[STATUS_TEXT_MAX], uint64_t boottime_usec)
         add(text, "; next ratchet %s", when);
 }
 
-static void describe(Daemon *daemon, char text[STATUS_TEXT_MAX]) {
+static void add_sums(char text[STATUS_TEXT_MAX], const Daemon *daemon) {
         Sums sums;
 
-        text[0] = '\0';
         sums_make(daemon, &sums);
-        if (plane_locked(daemon->plane))
-                add(text, "Locked by an administrator, every frame is refused: ");
-        if (sums.sessions == 0)
-                add(text, plane_locked(daemon->plane) ? "no sessions" : "No sessions");
-        else {
-                add_count(text, "", sums.sessions, "session");
-                add_count(text, ", ", sums.keys, "key");
-                add_count(text, ", ", sums.channels, "channel");
-                add_next_ratchet(text, sums.next_ratchet_usec);
+        if (sums.sessions == 0) {
+                add(text, "; no sessions");
+                return;
         }
+        add_count(text, "; ", sums.sessions, "session");
+        add_count(text, ", ", sums.keys, "key");
+        add_count(text, ", ", sums.channels, "channel");
+        add_next_ratchet(text, sums.next_ratchet_usec);
+}
+
+static void describe(Daemon *daemon, char text[STATUS_TEXT_MAX]) {
+        text[0] = '\0';
+        add(text, plane_locked(daemon->plane) ? "Locked by an administrator, every frame is refused" : "Serving");
+        /* All users can read what the system's manager knows, and that somebody has a call is not theirs to know. */
+        if (daemon->config.bus != DAEMON_BUS_SYSTEM)
+                add_sums(text, daemon);
         add(text, ledger_is_kept(daemon->ledger) ? "; counters are kept over a restart"
                                                  : "; counters are NOT kept over a restart");
         if (daemon->fault.text[0] != '\0')

@@ -3,9 +3,10 @@
  * What "systemctl status" shows: one sentence on what is going on, told to the service manager when
  * it changes, at most once a second.
  *
- * All users of the machine can read it, so there are counts in it and times, no names. Whatever
- * changes comes out of the event loop: after it has done something the sentence is made anew, soon,
- * and sent if it is another one. An idle daemon does nothing. Main thread.
+ * No names are in it. On the system bus, where all users of the machine can read it, there is nothing
+ * of sessions in it: "framekeyctl status" tells administrators. Whatever changes comes out of the event loop: after it
+ * has done something the sentence is made anew, soon, and sent if it is another one. An idle daemon does nothing. Main
+ * thread.
  */
 #pragma once
 

@@ -35,6 +35,7 @@ with open(sys.argv[1] + "/told", "w", buffering=1) as told:
         exit
 fi
 
+socket=$NOTIFY_SOCKET
 unset NOTIFY_SOCKET # busctl needs none
 fail() {
         echo "status: $*" >&2
@@ -56,13 +57,13 @@ count() {
 manager=(org.framekey1 /org/framekey1 org.framekey1.Manager)
 
 kept="counters are kept over a restart"
-told "READY=1\|STATUS=No sessions; $kept\."
+told "READY=1\|STATUS=Serving; no sessions; $kept\."
 
 # One session with everything in it, and the end of it.
-read -r session _ <<<"$("$build/tests/bus/hold-objects" "$FRAMEKEYD_DIR/done")"
-told "STATUS=1 session, 1 key, 1 channel; next ratchet [A-Z][a-z]{2} [0-9:]{8} UTC; $kept\."
+"$build/tests/bus/hold-objects" "$FRAMEKEYD_DIR/done" >/dev/null
+told "STATUS=Serving; 1 session, 1 key, 1 channel; next ratchet [A-Z][a-z]{2} [0-9:]{8} UTC; $kept\."
 touch "$FRAMEKEYD_DIR/done"
-told "STATUS=No sessions; $kept\."
+told "STATUS=Serving; no sessions; $kept\."
 
 # A storm is told in few words; a daemon with nothing to do says nothing.
 before=$(count) start=$SECONDS
@@ -70,7 +71,7 @@ for _ in {1..10}; do
         busctl --system call "${manager[@]}" OpenSession 'ssa{sv}' livekit "a label" 1 linger b true >/dev/null
         sleep 0.1
 done
-told "STATUS=10 sessions, 0 keys, 0 channels; $kept\."
+told "STATUS=Serving; 10 sessions, 0 keys, 0 channels; $kept\."
 [ $(($(count) - before)) -le $((SECONDS - start + 2)) ] || fail "$(($(count) - before)) messages in $((SECONDS - start)) s"
 [ "$(count)" -gt $((before)) ] || fail "nothing was told"
 awk '/STATUS=/ && !/READY|RELOADING/ { if (last && $1 - last < 0.5) { print "too soon: " $0; exit 1 } last = $1 }' "$TOLD" ||
@@ -81,23 +82,45 @@ sleep 2.5
 [ "$(wc -l <"$TOLD")" -eq "$before" ] || fail "an idle daemon goes on talking"
 
 busctl --system call "${manager[@]}" Lock bs true "a test" >/dev/null
-told "STATUS=Locked by an administrator, every frame is refused: 10 sessions, 0 keys, 0 channels; $kept\."
+told "STATUS=Locked by an administrator, every frame is refused; 10 sessions, 0 keys, 0 channels; $kept\."
 busctl --system call "${manager[@]}" Lock bs false "a test" >/dev/null
-told "STATUS=10 sessions, 0 keys, 0 channels; $kept\."
+told "STATUS=Serving; 10 sessions, 0 keys, 0 channels; $kept\."
 
 # Reloading is a state of its own, and what was wrong stays in sight until it is right.
 wrong="The configuration was REFUSED, what was read before applies: $CONFIG:2: AllowExport=maybe cannot be taken; write yes or no"
 printf '[Keys]\nAllowExport=maybe\n' >"$CONFIG"
 kill -HUP "$FRAMEKEYD_PID"
-told "READY=1\|STATUS=10 sessions.*; $kept\. $wrong\."
+told "READY=1\|STATUS=Serving; 10 sessions.*; $kept\. $wrong\."
 tail -n 2 "$TOLD" | head -n 1 | grep -q 'RELOADING=1|STATUS=' || fail "nobody is told of the reload"
 for id in $(busctl --system --json=short call "${manager[@]}" ListSessions | grep -oE '"[a-z2-9]{12}"' | tr -d '"'); do
         busctl --system call "${manager[@]}" CloseSession ss "$id" "a test" >/dev/null
         ! grep -q "$id" "$TOLD" || fail "a session is named"
 done
 [ -n "${id-}" ] || fail "no session was listed"
-told "STATUS=No sessions; $kept\. $wrong\."
+told "STATUS=Serving; no sessions; $kept\. $wrong\."
 printf '[Keys]\nAllowExport=no\n' >"$CONFIG"
 busctl --system call "${manager[@]}" Reload
-told "READY=1\|STATUS=No sessions; $kept\."
+told "READY=1\|STATUS=Serving; no sessions; $kept\."
 ! grep -qE 'label|alice' "$TOLD" || fail "somebody's words are told"
+
+# On the system bus other users can read it: nothing of sessions is in it.
+dbus-daemon --nofork --nosyslog --session --address="unix:path=$FRAMEKEYD_DIR/bus" 2>/dev/null &
+bus=$!
+trap 'kill $bus' EXIT
+for ((i = 0; i < 200; i++)); do
+        [ ! -S "$FRAMEKEYD_DIR/bus" ] || break
+        sleep 0.025
+done
+export DBUS_SYSTEM_BUS_ADDRESS=unix:path=$FRAMEKEYD_DIR/bus
+NOTIFY_SOCKET=$socket "${FRAMEKEYD:-$build/daemon/framekeyd}" --system --config="$CONFIG" \
+        --runtime-directory="$FRAMEKEYD_DIR/run" --state-directory="$FRAMEKEYD_DIR/state" 2>/dev/null &
+second=$!
+told "READY=1\|STATUS=Serving; $kept\."
+"$build/tests/bus/hold-objects" "$FRAMEKEYD_DIR/done-too" >/dev/null
+sleep 1.5
+told "READY=1\|STATUS=Serving; $kept\."
+busctl --system call "${manager[@]}" Lock bs true "a test" >/dev/null
+told "STATUS=Locked by an administrator, every frame is refused; $kept\."
+touch "$FRAMEKEYD_DIR/done-too"
+kill "$second"
+wait "$second" || fail "the second daemon ended with $?"
