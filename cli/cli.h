@@ -249,6 +249,13 @@ json_t *event_to_json(const struct framekey_event *event);
 /* One sentence for people; `keys` (may be NULL) are those that are held of the participant. Free it. */
 char *event_sentence(const struct framekey_event *event, bool sends, const json_t *keys);
 
+/* ---- other programs (program.c) ---- */
+
+/* Runs argv[0], which is looked for in $PATH, for its standard output. It is killed if we are. CLI_OK or told. */
+int program_start(char *const *argv, pid_t *ret_pid, FILE **ret_stream);
+/* Its exit status, or -1. Close the stream before. */
+int program_wait(pid_t pid);
+
 /* ---- secrets (secret.c) ---- */
 
 #define SECRET_BUFFER_SIZE 4096u /* longest secret the daemon takes */
@@ -319,6 +326,8 @@ int verb_code(int argc, char **argv, Context *context);
 int verb_top(int argc, char **argv, Context *context);
 int verb_log(int argc, char **argv, Context *context);
 int verb_inspect(int argc, char **argv, Context *context);
+int verb_selftest(int argc, char **argv, Context *context);
+int verb_bench(int argc, char **argv, Context *context);
 int verb_transport_key(int argc, char **argv, Context *context);
 int verb_stats(int argc, char **argv, Context *context);
 int verb_encrypt(int argc, char **argv, Context *context);

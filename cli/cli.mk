@@ -6,6 +6,7 @@ bin_PROGRAMS += cli/framekeyctl
 cli_framekeyctl_SOURCES = \
 	cli/admin.c \
 	cli/arguments.c \
+	cli/bench.c \
 	cli/cli.h \
 	cli/code.c \
 	cli/complete.c \
@@ -22,11 +23,15 @@ cli_framekeyctl_SOURCES = \
 	cli/keys.c \
 	cli/list.c \
 	cli/log.c \
+	cli/loop.c \
+	cli/loop.h \
 	cli/main.c \
 	cli/monitor.c \
 	cli/output.c \
 	cli/overview.c \
+	cli/program.c \
 	cli/secret.c \
+	cli/selftest.c \
 	cli/sessions.c \
 	cli/show.c \
 	cli/streams.c \

@@ -8,12 +8,8 @@
  */
 #include "cli.h"
 
-#include <fcntl.h>
 #include <pwd.h>
-#include <signal.h>
 #include <stdio.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <syslog.h>
 #include <time.h>
 
@@ -231,40 +227,6 @@ static int print_record(const Context *context, const json_t *record) {
 
 /* ---- journalctl ---- */
 
-/* Its standard output; the child is killed with us. CLI_OK or told. */
-static int journalctl_start(const OptionList *options, pid_t *ret_pid, FILE **ret_stream) {
-        int ends[2];
-        pid_t pid;
-
-        if (pipe2(ends, O_CLOEXEC) < 0)
-                return cli_fail("Cannot make a pipe: %s.", strerror(errno));
-        pid = fork();
-        if (pid == 0) {
-                (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
-                (void)setenv("SYSTEMD_COLORS", "0", 1); /* it would colour JSON too */
-                if (dup2(ends[1], STDOUT_FILENO) >= 0)
-                        (void)execvp("journalctl", options->items);
-                cli_tell("Cannot run journalctl: %s. It comes with systemd.", strerror(errno));
-                _exit(CLI_FAILED);
-        }
-        (void)close(ends[1]);
-        *ret_stream = pid < 0 ? NULL : fdopen(ends[0], "r");
-        if (!*ret_stream)
-                return cli_fail("Cannot run journalctl: %s.", strerror(errno));
-        *ret_pid = pid;
-        return CLI_OK;
-}
-
-static int journalctl_wait(pid_t pid) {
-        int status;
-
-        while (waitpid(pid, &status, 0) < 0)
-                if (errno != EINTR)
-                        return cli_fail("Cannot wait for journalctl: %s.", strerror(errno));
-        /* It said why. */
-        return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? CLI_OK : CLI_FAILED;
-}
-
 static int print_records(const Context *context, const LogArguments *arguments, FILE *stream, size_t *ret_n) {
         _cleanup_free_ char *line = NULL;
         size_t size = 0;
@@ -325,12 +287,13 @@ static int show_log(Context *context, LogArguments *arguments) {
         if (r == CLI_OK && !arguments->follow)
                 r = context_pager(context);
         if (r == CLI_OK)
-                r = journalctl_start(&arguments->journalctl, &pid, &stream);
+                r = program_start(arguments->journalctl.items, &pid, &stream);
         if (r != CLI_OK)
                 return r;
         r = print_records(context, arguments, stream, &n);
         (void)fclose(stream);
-        s = journalctl_wait(pid);
+        /* It said why. */
+        s = program_wait(pid) == 0 ? CLI_OK : CLI_FAILED;
         if (r == CLI_OK && s == CLI_OK && n == 0 && context->json == JSON_OFF)
                 cli_hint(context, "The journal has no such records, or none that you may read.");
         return r == CLI_OK ? s : r;

@@ -43,6 +43,8 @@ static const Verb verbs_table[] = {
         { "encrypt", "--profile=PRESET ...", "Encrypt frames: JSON lines in, JSON lines out", verb_encrypt },
         { "decrypt", "--profile=PRESET ...", "Decrypt frames: JSON lines in, JSON lines out", verb_decrypt },
         { "inspect", "[FRAME]", "Take a captured frame apart, without a key", verb_inspect },
+        { "selftest", "", "Check that known frames come out as they must", verb_selftest },
+        { "bench", "", "Measure how long frames take here", verb_bench },
         { "demo", "", "Show a call's media going through two daemons", verb_demo },
 };
 

@@ -45,6 +45,7 @@ typedef struct Arguments {
         uint64_t arena_size; /* 0: the default, or less if the limits say so */
         int log_level;
         bool check_config; /* and nothing else */
+        bool self_test;    /* and nothing else */
 } Arguments;
 
 static const char help_text[] =
@@ -58,6 +59,7 @@ static const char help_text[] =
         "      --address=ADDRESS   serve the bus at this D-Bus address\n"
         "      --config=FILE       read this file instead of framekeyd.conf and its drop-ins\n"
         "      --check-config      say what the configuration is, and what is wrong with it, and exit\n"
+        "      --self-test         run the self test, say what was tested, and exit\n"
         "      --runtime-directory=DIR, --state-directory=DIR\n"
         "                          where counters of SFrame and DAVE keys are kept over a restart (default:\n"
         "                          what systemd says, with --user what XDG says, else nowhere)\n"
@@ -145,6 +147,7 @@ enum {
         OPTION_ADDRESS,
         OPTION_CONFIG,
         OPTION_CHECK_CONFIG,
+        OPTION_SELF_TEST,
         OPTION_RUNTIME_DIRECTORY,
         OPTION_STATE_DIRECTORY,
         OPTION_NO_SECRETMEM,
@@ -171,6 +174,9 @@ static int parse_option(int option, const char *value, Arguments *arguments) {
                 return 0;
         case OPTION_CONFIG:
                 arguments->daemon.source.file = value;
+                return 0;
+        case OPTION_SELF_TEST:
+                arguments->self_test = true;
                 return 0;
         case OPTION_CHECK_CONFIG:
                 arguments->check_config = true;
@@ -216,6 +222,7 @@ static int parse_arguments(int argc, char *argv[], Arguments *arguments) {
                 { "address", required_argument, NULL, OPTION_ADDRESS },
                 { "config", required_argument, NULL, OPTION_CONFIG },
                 { "check-config", no_argument, NULL, OPTION_CHECK_CONFIG },
+                { "self-test", no_argument, NULL, OPTION_SELF_TEST },
                 { "runtime-directory", required_argument, NULL, OPTION_RUNTIME_DIRECTORY },
                 { "state-directory", required_argument, NULL, OPTION_STATE_DIRECTORY },
                 { "no-secretmem", no_argument, NULL, OPTION_NO_SECRETMEM },
@@ -437,6 +444,13 @@ static void tell_started(const Arguments *arguments, const Log *log) {
                    3);
 }
 
+/* One line for each part, all of which were passed. */
+static ExitStatus tell_tested(void) {
+        for (size_t i = 0; selftest_part(i); i++)
+                (void)printf("%s: ok\n", selftest_part(i));
+        return fflush(stdout) == EOF ? EXIT_FAILED : EXIT_STOPPED;
+}
+
 static ExitStatus serve(const Arguments *arguments, Log *log) {
         _cleanup_(daemon_free_p) Daemon *daemon = NULL;
         int r;
@@ -469,7 +483,8 @@ int main(int argc, char *argv[]) {
         if (r != 0)
                 return r > 0 ? EXIT_STOPPED : EXIT_USAGE;
         log_init(&log, arguments.log_level);
-        status = read_config(&arguments, &log, &own_directory);
+        /* What is tested does not depend on how this is configured. */
+        status = arguments.self_test ? EXIT_STOPPED : read_config(&arguments, &log, &own_directory);
         if (status != EXIT_STOPPED || arguments.check_config)
                 return status;
 
@@ -491,5 +506,7 @@ int main(int argc, char *argv[]) {
                             failed ? failed : "the key plane");
                 return EXIT_SELFTEST;
         }
+        if (arguments.self_test)
+                return tell_tested();
         return serve(&arguments, &log);
 }

@@ -151,16 +151,21 @@ static int test_hpke(Work *work) {
         return k == HPKE_FORGED ? 0 : k < 0 ? k : -EBADMSG;
 }
 
+static const struct {
+        const char *what;
+        int (*run)(Work *work);
+} parts[] = {
+        { "PBKDF2-HMAC-SHA256", test_pbkdf2 },
+        { "key schedule (HKDF-SHA256)", test_schedule },
+        { "trailer frame (AES-128-GCM)", test_frame },
+        { "wrapped keys (HPKE with X25519)", test_hpke },
+};
+
+const char *selftest_part(size_t i) {
+        return i < ELEMENTS(parts) ? parts[i].what : NULL;
+}
+
 int selftest_run(const char **ret_what) {
-        static const struct {
-                const char *what;
-                int (*run)(Work *work);
-        } parts[] = {
-                { "PBKDF2-HMAC-SHA256", test_pbkdf2 },
-                { "key schedule (HKDF-SHA256)", test_schedule },
-                { "trailer frame (AES-128-GCM)", test_frame },
-                { "wrapped keys (HPKE with X25519)", test_hpke },
-        };
         _cleanup_(work_free) Work *work = arena_alloc(arena_installed(), sizeof(*work));
         int r;
 

@@ -5,5 +5,9 @@
  */
 #pragma once
 
+#include <stddef.h>
+
 /* The arena must be installed. 0; -EBADMSG a wrong answer; -ENOMEM. `ret_what` names the part. */
 int selftest_run(const char **ret_what);
+/* The names of the parts, in order; NULL after the last. */
+const char *selftest_part(size_t i);
