@@ -192,6 +192,7 @@ char *text_limit(const json_t *value); /* the same; 0 is none */
 char *text_count(const json_t *value); /* a number; 0 is none */
 char *text_when(const json_t *value);  /* microseconds since 1970 as "in 4 min", "4 min ago"; 0 is - */
 char *text_time(const json_t *value);  /* microseconds since 1970, local time */
+char *text_user(const json_t *value);  /* a uid by its name */
 char *text_list(const json_t *value);  /* array of strings: a, b */
 
 /* ---- sessions (sessions.c) ---- */

@@ -7,10 +7,32 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-int cli_fail_client(framekey_client *client, int r) {
-        const char *text = framekey_client_error(client);
+/* What the daemon says is for programs in the second half, which names methods; here the remedy is a command. */
+static const char *remedy(const char *error) {
+        static const struct {
+                const char *error, *remedy;
+        } remedies[] = {
+                { "org.framekey1.Error.NoSuchSession", "'framekeyctl list' shows those that you may see" },
+                { "org.framekey1.Error.NoSuchParticipant", "'framekeyctl show SESSION' lists them" },
+                { "org.framekey1.Error.NoSuchKey",
+                  "'framekeyctl show SESSION' lists them, 'framekeyctl import' brings one" },
+                { "org.framekey1.Error.NoSuchProfile", "'framekeyctl presets' lists them" },
+                { "org.framekey1.Error.Locked", "'framekeyctl unlock', as an administrator, ends that" },
+        };
 
-        cli_tell("%s", *text ? text : strerror(-r));
+        for (size_t i = 0; i < ELEMENTS(remedies); i++)
+                if (strcmp(error, remedies[i].error) == 0)
+                        return remedies[i].remedy;
+        return NULL;
+}
+
+int cli_fail_client(framekey_client *client, int r) {
+        const char *text = framekey_client_error(client), *instead = remedy(framekey_client_error_name(client));
+
+        if (*text && instead)
+                cli_tell("%.*s; %s.", (int)strcspn(text, ";"), text, instead);
+        else
+                cli_tell("%s", *text ? text : strerror(-r));
         return r == -EHOSTUNREACH || r == -ECONNRESET || r == -ENOTCONN ? CLI_UNREACHABLE : CLI_FAILED;
 }
 

@@ -4,17 +4,7 @@
  */
 #include "cli.h"
 
-#include <pwd.h>
 #include <stdio.h>
-
-static char *text_user(const json_t *value) {
-        const struct passwd *user = getpwuid((uid_t)json_integer_value(value));
-        char *text;
-
-        if (user)
-                return strdup(user->pw_name);
-        return asprintf(&text, "%" JSON_INTEGER_FORMAT, json_integer_value(value)) < 0 ? NULL : text;
-}
 
 static const Column columns[] = {
         { .key = "id", .heading = "SESSION" },

@@ -171,7 +171,8 @@ static void write_words(const json_t *record, FILE *stream) {
                 const char *field, *word;
         } words[] = {
                 { "session", "session " },       { "participant", "participant " }, { "key_index", "key " },
-                { "key_step", "step " },         { "recipient", "for " },           { "setting", "" },
+                { "key_step", "step " },         { "recipient", "for " },           { "credential", "credential " },
+                { "method", "method " },         { "polkit_action", "by " },        { "setting", "" },
                 { "owner_uid", "owner's uid " },
         };
         time_t seconds = (time_t)(json_integer_value(json_object_get(record, "time_usec")) / (json_int_t)USEC_PER_SEC);
@@ -197,10 +198,13 @@ static void write_words(const json_t *record, FILE *stream) {
                 (void)fprintf(stream, ": %s", result);
 }
 
-static const char *record_color(const json_t *record) {
-        const char *result = json_text(json_object_get(record, "result"));
+/* A refusal is the name of an error; "requested" or "locked" is what came of it. */
+static bool is_refusal(const char *result) {
+        return *result >= 'A' && *result <= 'Z';
+}
 
-        if (*result && strcmp(result, "ok") != 0)
+static const char *record_color(const json_t *record) {
+        if (is_refusal(json_text(json_object_get(record, "result"))))
                 return "\033[31m";
         return json_integer_value(json_object_get(record, "priority")) <= LOG_WARNING ? "\033[33m" : NULL;
 }

@@ -109,6 +109,8 @@ static int run(int argc, char **argv, Context *context) {
                 return cli_parse_status(r);
         if (first == argc)
                 return verb_status(1, only_status, context);
+        if (strcmp(argv[first], "help") == 0)
+                return print_help();
         verb = verb_find(argv[first]);
         if (!verb)
                 return cli_usage_error("There is no command '%s': 'framekeyctl --help' lists the commands.",

@@ -7,6 +7,7 @@
 
 #include <libsmartcols/libsmartcols.h>
 #include <inttypes.h>
+#include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <time.h>
@@ -112,6 +113,12 @@ char *text_time(const json_t *value) {
         if (!localtime_r(&seconds, &tm) || strftime(text, sizeof(text), "%F %T %Z", &tm) == 0)
                 return strdup("-");
         return strdup(text);
+}
+
+char *text_user(const json_t *value) {
+        const struct passwd *user = getpwuid((uid_t)json_integer_value(value));
+
+        return user ? strdup(user->pw_name) : text_plain(value);
 }
 
 char *text_list(const json_t *value) {

@@ -25,12 +25,6 @@ static int object_path(Context *context, const char *session, const char *partic
 
 /* ---- show ---- */
 
-static char *text_user_id(const json_t *value) {
-        char *text;
-
-        return asprintf(&text, "user id %" JSON_INTEGER_FORMAT, json_integer_value(value)) < 0 ? NULL : text;
-}
-
 /* What an app shows a badge for. */
 static const char *color_promise(const json_t *value) {
         return json_is_true(value) ? "green" : "red";
@@ -62,7 +56,7 @@ static const Column show_columns[] = {
         { .key = "Followed", .heading = "All have followed" },
         { .key = "FullyProtected", .heading = "Fully protected", .color = color_promise },
         { .key = "Owner", .heading = "Owner" },
-        { .key = "OwnerUID", .heading = "Owner's user", .text = text_user_id },
+        { .key = "OwnerUID", .heading = "Owner's user", .text = text_user },
 };
 
 /* "0 (step 1, active), 1" */

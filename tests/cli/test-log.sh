@@ -33,7 +33,7 @@ record(120, MESSAGE="audit: ratchet", FK_ACTION="ratchet", FK_SESSION="4f1c", FK
        FK_KEY_STEP="7", **who)
 record(180, MESSAGE="audit: revoke", FK_ACTION="remove-participant", FK_SESSION="5a5a", FK_PARTICIPANT="x\x1b[31m\ny", **who)
 record(240, MESSAGE="audit: import-key", FK_ACTION="import-key", FK_SESSION="5a5a", FK_KEY_INDEX="0",
-       **{**who, "FK_SENDER_UID": "64123", "FK_RESULT": "org.framekey1.Error.NoSuchSession"})
+       **{**who, "FK_SENDER_UID": "64123", "FK_RESULT": "NoSuchSession"})
 record(300, MESSAGE="audit: channel-violated", FK_ACTION="channel-violated", FK_SESSION="5a5a", FK_OWNER_UID="1000")
 record(360, MESSAGE="7 audit records of uid 1000 were dropped: too many at once.", PRIORITY="4")
 record(420, unit="evil.service", MESSAGE="audit: rotate", FK_ACTION="rotate", FK_SESSION="forged", **who)
@@ -49,7 +49,7 @@ log
 equal "log" "2026-01-01 00:01:00  root[4711]        rotate            session 4f1c because \"lost laptop\"
 2026-01-01 00:02:00  root[4711]        ratchet           session 4f1c participant al ice key 1 step 7
 2026-01-01 00:03:00  root[4711]        remove-participant session 5a5a participant x\\x1b[31m\\x0ay
-2026-01-01 00:04:00  64123[4711]       import-key        session 5a5a key 0: org.framekey1.Error.NoSuchSession
+2026-01-01 00:04:00  64123[4711]       import-key        session 5a5a key 0: NoSuchSession
 2026-01-01 00:05:00  the daemon        channel-violated  session 5a5a owner's uid 1000
 2026-01-01 00:06:00  7 audit records of uid 1000 were dropped: too many at once." "$out"
 log --all

@@ -45,6 +45,15 @@ status "version" 0 "$framekeyctl" --version
 contains "version" "framekeyctl " "$out"
 status "version behind a verb" 0 "$framekeyctl" list --version
 
+status "the command help" 0 "$framekeyctl" help
+equal "the command help" "$("$framekeyctl" --help)" "$out"
+# What the statuses are is told in both places; that they are so is checked here (2, 3) and by all others (0, 1).
+for number in 0 1 2 3; do
+        contains "--help explains status $number" " $number " "$(grep '^Exit status:' <<<"$out")"
+        sed -n '/^# EXIT STATUS/,/^# ENV/p' "$source_dir/docs/framekeyctl.1.scd" | grep -q "^\*$number\*$" ||
+                fail "framekeyctl(1) does not explain status $number"
+done
+
 # ---- wrong command lines ----
 refused "unknown verb" 2 "no command 'nonsense'" nonsense
 refused "unknown option" 2 "--nonsense" --nonsense

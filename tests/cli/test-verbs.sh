@@ -52,7 +52,7 @@ n=$(wc -l <out.txt)
 status "presets without legend" 0 "$framekeyctl" presets --no-legend
 equal "presets without legend" $((n - 1)) "$(wc -l <out.txt)"
 as_json "stats" "0" "d['ok']" stats
-refused "show of no session" "no session of that name" show absent
+refused "show of no session" "no session of that name; 'framekeyctl list'" show absent
 refused "stats of no session" "no session of that name" stats absent
 refused "close of no session" "no session of that name" close absent
 refused "import into no session" "no session of that name" import absent

@@ -15,6 +15,7 @@ nspawn_tests = \
 	tests/nspawn/credentials.nspawn \
 	tests/nspawn/exposure.nspawn \
 	tests/nspawn/reload.nspawn \
+	tests/nspawn/tool.nspawn \
 	tests/nspawn/users.nspawn
 TESTS += $(nspawn_tests)
 if HAVE_CHECK
