@@ -118,7 +118,10 @@ int context_call(Context *context, const char *path, const char *interface, cons
                  sd_bus_message **ret_reply, const char *types, ...);
 /* All properties of an object as a JSON object; names as on the bus. */
 int context_properties(Context *context, const char *path, const char *interface, json_t **ret);
-/* The same; *ret is NULL and nothing is told if the object is gone. */
+/* A call that only asks, with one string or (NULL) nothing; *ret is NULL and nothing is told if the object is gone. */
+int context_ask_or_nothing(Context *context, const char *path, const char *interface, const char *member,
+                           const char *argument, sd_bus_message **ret);
+/* The same for its properties. */
 int context_properties_or_nothing(Context *context, const char *path, const char *interface, json_t **ret);
 /* The next complete type of a message as a JSON value. 0, or negative errno. */
 int message_to_json(sd_bus_message *m, json_t **ret);
@@ -324,6 +327,7 @@ int verb_show(int argc, char **argv, Context *context);
 int verb_presets(int argc, char **argv, Context *context);
 int verb_monitor(int argc, char **argv, Context *context);
 int verb_code(int argc, char **argv, Context *context);
+int verb_doctor(int argc, char **argv, Context *context);
 int verb_top(int argc, char **argv, Context *context);
 int verb_log(int argc, char **argv, Context *context);
 int verb_inspect(int argc, char **argv, Context *context);

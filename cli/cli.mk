@@ -11,6 +11,10 @@ cli_framekeyctl_SOURCES = \
 	cli/code.c \
 	cli/complete.c \
 	cli/context.c \
+	cli/doctor-checks.c \
+	cli/doctor-frame.c \
+	cli/doctor.c \
+	cli/doctor.h \
 	cli/events.c \
 	cli/filter-commands.c \
 	cli/filter-fields.c \

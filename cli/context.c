@@ -115,9 +115,10 @@ int context_properties(Context *context, const char *path, const char *interface
         return r < 0 ? cli_fail("The daemon's reply cannot be read: %s.", strerror(-r)) : CLI_OK;
 }
 
-/* A session, or a participant, may go between two questions: then the answer is that there is nothing. */
-int context_properties_or_nothing(Context *context, const char *path, const char *interface, json_t **ret) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL, *reply = NULL;
+/* A session, a channel, or a participant may go between two questions: then the answer is that there is nothing. */
+int context_ask_or_nothing(Context *context, const char *path, const char *interface, const char *member,
+                           const char *argument, sd_bus_message **ret) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         framekey_client *client;
         int r;
 
@@ -125,17 +126,26 @@ int context_properties_or_nothing(Context *context, const char *path, const char
         r = context_client(context, &client);
         if (r != CLI_OK)
                 return r;
-        r = sd_bus_message_new_method_call(framekey_client_get_bus(client), &m, "org.framekey1", path,
-                                           "org.freedesktop.DBus.Properties", "GetAll");
-        if (r >= 0)
-                r = sd_bus_message_append(m, "s", interface);
+        r = sd_bus_message_new_method_call(framekey_client_get_bus(client), &m, "org.framekey1", path, interface,
+                                           member);
+        if (r >= 0 && argument)
+                r = sd_bus_message_append(m, "s", argument);
         if (r < 0)
                 return cli_fail("Cannot make the call: %s.", strerror(-r));
-        r = call_quietly(context, m, &reply);
+        r = call_quietly(context, m, ret);
         if (r == -ENXIO || r == -ESRCH || r == -ENODEV)
                 return CLI_OK;
-        if (r < 0)
-                return cli_fail_client(client, r);
+        return r < 0 ? cli_fail_client(client, r) : CLI_OK;
+}
+
+int context_properties_or_nothing(Context *context, const char *path, const char *interface, json_t **ret) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        int r;
+
+        *ret = NULL;
+        r = context_ask_or_nothing(context, path, "org.freedesktop.DBus.Properties", "GetAll", interface, &reply);
+        if (r != CLI_OK || !reply)
+                return r;
         r = message_to_json(reply, ret);
         return r < 0 ? cli_fail("The daemon's reply cannot be read: %s.", strerror(-r)) : CLI_OK;
 }

@@ -101,7 +101,11 @@ static int take_bits(const char *option, const char *value, uint64_t max, unsign
         return r;
 }
 
-static int take_mls(const char *value, Inspected *frame) {
+int inspect_take_ratchet_bits(const char *value, Inspected *frame) {
+        return take_bits("ratchet-bits", value, 32, &frame->ratchet_bits);
+}
+
+int inspect_take_mls(const char *value, Inspected *frame) {
         const char *colon = strchr(value, ':');
         _cleanup_free_ char *first = colon ? strndup(value, (size_t)(colon - value)) : NULL;
 
@@ -114,7 +118,7 @@ static int take_mls(const char *value, Inspected *frame) {
 }
 
 /* The names of suites end with the bits of their tag. */
-static int take_suite(const char *value, Inspected *frame) {
+int inspect_take_suite(const char *value, Inspected *frame) {
         static const char *const bits[] = { "_32", "_64", "_80", "_128" };
 
         for (size_t i = 0; i < ELEMENTS(bits); i++) {
@@ -142,11 +146,11 @@ static int take_option(Context *context, size_t option, const char *value, void 
                 frame->format = framekey_format_from_name(value);
                 return frame->format != 0 ? CLI_OK : cli_usage_error("There is no format '%.32s'.", value);
         case OPTION_SUITE:
-                return take_suite(value, frame);
+                return inspect_take_suite(value, frame);
         case OPTION_RATCHET_BITS:
-                return take_bits("ratchet-bits", value, 32, &frame->ratchet_bits);
+                return inspect_take_ratchet_bits(value, frame);
         default:
-                return take_mls(value, frame);
+                return inspect_take_mls(value, frame);
         }
 }
 

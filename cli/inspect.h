@@ -32,5 +32,9 @@ json_t *inspect_frame(const Inspected *frame);
 /* A captured frame: of a file (NULL or "-": standard input), or hex digits if `hex` is not NULL. CLI_OK, or an exit
  * status after a message; free it. */
 int inspect_read(const char *path, const char *hex, uint8_t **ret, size_t *ret_length);
-/* The media that a codec is for, by its name; 0 after a message. */
+/* A codec and the media it is for, by its name; CLI_OK, or CLI_USAGE after a message. */
 int inspect_take_codec(const char *value, enum framekey_codec *ret, enum framekey_media *ret_media);
+/* The values of these options; CLI_OK, or CLI_USAGE after a message. */
+int inspect_take_suite(const char *value, Inspected *frame);
+int inspect_take_ratchet_bits(const char *value, Inspected *frame);
+int inspect_take_mls(const char *value, Inspected *frame);

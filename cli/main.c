@@ -25,6 +25,7 @@ static const Verb verbs_table[] = {
         { "top", "", "Watch what happens in the sessions, live", verb_top },
         { "log", "", "Show who did what when, from the journal", verb_log },
         { "stats", "[SESSION [PARTICIPANT]]", "Show counters", verb_stats },
+        { "doctor", "[FRAME]", "Say what is wrong, and what to do", verb_doctor },
         { "code", "SESSION", "Show the security code that people compare", verb_code },
         { "presets", "", "List the presets that --profile takes", verb_presets },
         { "transport-key", "", "Show the key to which others wrap keys for this daemon", verb_transport_key },

@@ -81,8 +81,8 @@ static int channel_names(Context *context, const char *session_path, json_t *nam
 
         if (asprintf(&path, "%s/channel", session_path) < 0)
                 return cli_fail("Out of memory.");
-        r = context_call(context, path, "org.freedesktop.DBus.Introspectable", "Introspect", &reply, "");
-        if (r != CLI_OK)
+        r = context_ask_or_nothing(context, path, "org.freedesktop.DBus.Introspectable", "Introspect", NULL, &reply);
+        if (r != CLI_OK || !reply)
                 return r;
         if (sd_bus_message_read(reply, "s", &text) < 0)
                 return cli_fail("The daemon's reply cannot be read.");

@@ -5,6 +5,7 @@ cli_tests = \
 	tests/cli/test-code.sh \
 	tests/cli/test-completion.sh \
 	tests/cli/test-dave.sh \
+	tests/cli/test-doctor.sh \
 	tests/cli/test-events.sh \
 	tests/cli/test-formats.sh \
 	tests/cli/test-inspect.sh \

@@ -12,12 +12,10 @@ first=("$framekeyctl") second=("$framekeyctl" --address="$DBUS_SYSTEM_BUS_ADDRES
 # The same sender at both ends.
 start here "${first[@]}" encrypt --profile=element-call --participant='al ice' --no-key
 start there "${second[@]}" decrypt --profile=element-call --participant='al ice' --no-key
-for _ in 1 2 3 4 5 6 7 8 9 10; do
-        ours=$("${first[@]}" list --no-legend | cut -d ' ' -f 1)
-        theirs=$("${second[@]}" list --no-legend | cut -d ' ' -f 1)
-        [ -z "$ours" ] || [ -z "$theirs" ] || break
-        sleep 0.1
-done
+say here '{"do":"wait","usec":1}' # then it is open
+say there '{"do":"wait","usec":1}'
+ours=$("${first[@]}" list --no-legend | cut -d ' ' -f 1)
+theirs=$("${second[@]}" list --no-legend | cut -d ' ' -f 1)
 status "no key" 1 "${first[@]}" code "$ours"
 contains "no key" "Nobody in this session has a key yet" "$err"
 status "no session" 1 "${first[@]}" code absent

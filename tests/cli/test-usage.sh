@@ -20,7 +20,7 @@ status "help" 0 "$framekeyctl" --help
 equal "help: nothing on standard error" "" "$err"
 contains "help" "Exit status:" "$out"
 verbs=$(sed -n '/^Options/q; s/^  \([a-z-]*\) .*/\1/p' <<<"$out")
-for verb in status list show presets monitor stats code transport-key encrypt decrypt import activate ratchet rotate retire \
+for verb in status list show presets monitor stats doctor code transport-key encrypt decrypt import activate ratchet rotate retire \
         revoke close lock unlock inspect demo; do
         contains "help lists $verb" " $verb " " ${verbs//$'\n'/ } "
         grep -q "^\\*$verb\\*" "$source_dir/docs/framekeyctl.1.scd" || grep -q ", \\*$verb\\*" \
