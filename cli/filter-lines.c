@@ -104,7 +104,7 @@ static int filter_stream(Filter *filter, enum framekey_media media, enum frameke
         for (size_t i = 0; i < filter->n_streams; i++)
                 if (filter->streams[i].media == media && filter->streams[i].codec == codec) {
                         *ret = filter->streams[i].id;
-                        return 0;
+                        return filter->streams[i].unsupported ? FRAMEKEY_VERDICT_UNSUPPORTED : 0;
                 }
         streams = reallocarray(filter->streams, filter->n_streams + 1, sizeof(*streams));
         if (!streams)
@@ -112,13 +112,12 @@ static int filter_stream(Filter *filter, enum framekey_media media, enum frameke
         filter->streams = streams;
         r = framekey_session_add_stream(filter->session, filter->channel_path, filter->participant, filter->direction,
                                         media, codec, NULL, &stream.id);
-        if (r == -EOPNOTSUPP)
-                return FRAMEKEY_VERDICT_UNSUPPORTED;
-        if (r < 0)
+        stream.unsupported = r == -EOPNOTSUPP;
+        if (r < 0 && !stream.unsupported)
                 return reply_client_error(reply, filter, r);
         filter->streams[filter->n_streams++] = stream;
         *ret = stream.id;
-        return 0;
+        return stream.unsupported ? FRAMEKEY_VERDICT_UNSUPPORTED : 0;
 }
 
 static int reserve_out(Filter *filter, uint32_t stream, size_t length, Reply *reply) {

@@ -12,6 +12,7 @@
 typedef struct FilterStream {
         enum framekey_media media;
         enum framekey_codec codec;
+        bool unsupported; /* by the session's format: it is not asked for again */
         uint32_t id;
 } FilterStream;
 

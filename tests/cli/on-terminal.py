@@ -9,6 +9,7 @@ Steps, in order:
   type:TEXT          types it; \\xNN and the like as in Python
   signal:NAME        sends it to the command: TERM, WINCH, ...
   stopped:           waits until it has stopped; the terminal must be as before
+  run:COMMAND        runs another one meanwhile
   wait:SECONDS
 Then the command has to end by itself. Prints what was shown, "status N", and "terminal as before" or what differs.
 """
@@ -18,6 +19,7 @@ import pty
 import select
 import signal
 import struct
+import subprocess
 import sys
 import termios
 import time
@@ -83,6 +85,8 @@ for name, value in steps:
         os.write(master, value.encode().decode("unicode_escape").encode())
     elif name == "signal":
         os.kill(pid, getattr(signal, "SIG" + value))
+    elif name == "run":
+        subprocess.run(value, shell=True, check=True)
     elif name == "stopped":
         while not os.waitid(os.P_PID, pid, os.WSTOPPED | os.WNOHANG):
             read(0.05)

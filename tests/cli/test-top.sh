@@ -93,8 +93,7 @@ kill -STOP "$FRAMEKEYD_PID"
 status "a daemon that hangs" 1 timeout 20 "$framekeyctl" top --iterations=1
 contains "a daemon that hangs" "within 2 s" "$err"
 wait $!
-(sleep 0.5; kill -STOP "$FRAMEKEYD_PID"; sleep 4; kill -CONT "$FRAMEKEYD_PID") &
-on_terminal expect:"q: leave" expect:"framekeyctl: " expect:"q: leave" type:q -- --delay=0.2
-wait $!
+on_terminal expect:"q: leave" run:"kill -STOP $FRAMEKEYD_PID" expect:"framekeyctl: " run:"kill -CONT $FRAMEKEYD_PID" \
+        expect:"q: leave" type:q -- --delay=0.2
 contains "a daemon that hung" "status 0" "$out"
 finish
