@@ -8,6 +8,18 @@ EXTRA_DIST += tests/nspawn/ct-run
 # Scripts that run inside, each in a container of its own.
 TEST_EXTENSIONS = .nspawn
 NSPAWN_LOG_COMPILER = $(SHELL) $(srcdir)/tests/nspawn/run-in-container
+# Before the tests, when all else is built. Whoever is not root needs none; a sanitized build cannot run there.
+check_DATA += tests/nspawn/container/installed
+tests/nspawn/container/installed: $(check_PROGRAMS) container-layer-may-be-old
+	$(AM_V_GEN)if [ "$$(id -u)" = 0 ] && [ "$(enable_sanitizers)" = no ]; then \
+		$(SHELL) $(srcdir)/tests/nspawn/install-layer '$(abs_builddir)' '$(abs_srcdir)' \
+			'$(abs_builddir)/tests/nspawn/container' || [ $$? = 77 ]; fi
+container-layer-may-be-old:
+.PHONY: container-layer-may-be-old
+clean-local: clean-container
+clean-container:
+	rm -rf tests/nspawn/container
+.PHONY: clean-container
 nspawn_tests = \
 	tests/nspawn/admin.nspawn \
 	tests/nspawn/boot.nspawn \
@@ -22,4 +34,5 @@ if HAVE_CHECK
 # With a program of the tests of the bus.
 TESTS += tests/nspawn/polkit.nspawn
 endif
-EXTRA_DIST += $(nspawn_tests) tests/nspawn/polkit.nspawn tests/nspawn/inside.sh tests/nspawn/run-in-container
+EXTRA_DIST += $(nspawn_tests) tests/nspawn/polkit.nspawn tests/nspawn/inside.sh tests/nspawn/install-layer \
+	tests/nspawn/run-in-container
