@@ -21,8 +21,10 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
-/* Room for about a thousand keys with their look-ahead. */
+/* Room for about a thousand keys with their look-ahead; for the system, for calls of thousands of people: a key takes
+ * up to 2.8 KiB, and twice as many are there while all are being replaced. */
 #define ARENA_SIZE_DEFAULT (UINT64_C(4) << 20)
+#define ARENA_SIZE_SYSTEM  (UINT64_C(24) << 20)
 #define ARENA_SIZE_MAX     (UINT64_C(1) << 30)
 /* More than a few data threads share too few cores with the media processes they serve. */
 #define THREADS_DEFAULT_MAX 4u
@@ -65,8 +67,8 @@ static const char help_text[] =
         "                          what systemd says, with --user what XDG says, else nowhere)\n"
         "      --no-secretmem      keep keys in locked memory instead of memfd_secret(2), which root\n"
         "                          can read; lets the machine hibernate\n"
-        "      --arena-size=SIZE   memory for secrets, with suffix K or M (default: 4M, or what\n"
-        "                          RLIMIT_MEMLOCK allows)\n"
+        "      --arena-size=SIZE   memory for secrets, with suffix K or M (default: 24M for the system bus,\n"
+        "                          else 4M, or what RLIMIT_MEMLOCK allows)\n"
         "      --threads=N         data threads, 1 to 16 (default: one a CPU, at most 4)\n"
         "      --quota=NAME=N      what each user may hold: sessions, participants, channels,\n"
         "                          region-bytes, keys, operations, authorizations; may be given\n"
@@ -364,17 +366,18 @@ static uint64_t raise_limit(int resource) {
 
 static int make_arena(const Arguments *arguments, const Log *log, Arena **ret) {
         uint64_t limit = raise_limit(RLIMIT_MEMLOCK), size = arguments->arena_size;
+        uint64_t wanted = arguments->daemon.bus == DAEMON_BUS_SYSTEM ? ARENA_SIZE_SYSTEM : ARENA_SIZE_DEFAULT;
         int r;
 
         if (size > 0)
                 r = arena_new(ret, size, arguments->protection);
         else {
                 /* Root is not bound by the limit, and other memory may be locked already: trying tells. */
-                size = ARENA_SIZE_DEFAULT;
+                size = wanted;
                 while ((r = arena_new(ret, size, arguments->protection)) < 0 && (r == -EAGAIN || r == -ENOMEM) &&
                        size / 2 >= ARENA_SIZE_MIN)
                         size /= 2;
-                if (r == 0 && size < ARENA_SIZE_DEFAULT)
+                if (r == 0 && size < wanted)
                         log_message(log, LOG_WARNING, FRAMEKEY_MESSAGE_MEMORY_LIMITED,
                                     "Memory for secrets is only %" PRIu64 " KiB: RLIMIT_MEMLOCK is %" PRIu64
                                     " bytes; raise "

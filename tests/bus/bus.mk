@@ -6,6 +6,7 @@ EXTRA_DIST += $(bus_scripts)
 bus_scripts = \
 	tests/bus/audit.sh \
 	tests/bus/authority.sh \
+	tests/bus/capacity.sh \
 	tests/bus/codes.sh \
 	tests/bus/configuration.sh \
 	tests/bus/credentials.sh \
@@ -32,6 +33,7 @@ bus_programs = \
 	tests/bus/hold-objects \
 	tests/bus/test-audit \
 	tests/bus/test-authority \
+	tests/bus/test-capacity \
 	tests/bus/test-codes \
 	tests/bus/test-credentials \
 	tests/bus/test-formats \
@@ -54,6 +56,9 @@ tests_bus_test_audit_LDADD = libclient/libframekey.la $(bus_libs)
 tests_bus_test_authority_SOURCES = tests/bus/test-authority.c tests/bus/polkit.c tests/bus/polkit.h $(bus_call)
 tests_bus_test_authority_CFLAGS = $(bus_cflags)
 tests_bus_test_authority_LDADD = libclient/libframekey.la $(bus_libs)
+tests_bus_test_capacity_SOURCES = tests/bus/test-capacity.c $(bus_call)
+tests_bus_test_capacity_CFLAGS = $(bus_cflags)
+tests_bus_test_capacity_LDADD = libclient/libframekey.la $(bus_libs)
 tests_bus_test_codes_SOURCES = tests/bus/test-codes.c $(bus_call)
 tests_bus_test_codes_CFLAGS = $(bus_cflags)
 tests_bus_test_codes_LDADD = libclient/libframekey.la $(bus_libs)
