@@ -156,6 +156,9 @@ void cli_take_bus_option(Context *context, const CliOption *option, const char *
 
 /* ---- help ---- */
 
+/* Of what stands before the explanation. */
+#define LEFT_WIDTH 28
+
 static void print_option(const CliOption *option) {
         char left[64];
         int n;
@@ -168,7 +171,10 @@ static void print_option(const CliOption *option) {
                 n = snprintf(left, sizeof(left), "   --%s", option->name);
         if (option->argument && n > 0 && (size_t)n < sizeof(left))
                 (void)snprintf(left + n, sizeof(left) - (size_t)n, "%s%s", option->name ? "=" : " ", option->argument);
-        (void)printf("  %-28s %s\n", left, option->help);
+        if (strlen(left) > LEFT_WIDTH)
+                (void)printf("  %s\n  %*s %s\n", left, LEFT_WIDTH, "", option->help);
+        else
+                (void)printf("  %-*s %s\n", LEFT_WIDTH, left, option->help);
 }
 
 void cli_print_common(void) {

@@ -16,6 +16,7 @@ cli_tests = \
 	tests/cli/test-monitor.sh \
 	tests/cli/test-provider.sh \
 	tests/cli/test-quiet.sh \
+	tests/cli/test-remote.sh \
 	tests/cli/test-round-trip.sh \
 	tests/cli/test-selftest.sh \
 	tests/cli/test-sframe.sh \
