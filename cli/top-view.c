@@ -286,20 +286,21 @@ static json_t *session_row(const json_t *session, const json_t *past, bool locke
 }
 
 static void write_heading(const TopView *view, const Context *context, FILE *stream) {
+        json_int_t n_keys = json_integer_value(json_object_get(view->manager, "Keys"));
         bool locked = json_is_true(json_object_get(view->manager, "Locked"));
+        size_t n_sessions = json_array_size(view->sessions);
         time_t seconds = (time_t)(clock_usec(CLOCK_REALTIME) / USEC_PER_SEC);
         char when[sizeof("23:59:59")] = "";
         struct tm tm;
 
         if (localtime_r(&seconds, &tm))
                 (void)strftime(when, sizeof(when), "%T", &tm); /* stays empty: no time is shown */
-        (void)fprintf(stream,
-                      "%s  framekeyd %s, keys in %s memory, %zu sessions, %" JSON_INTEGER_FORMAT " keys%s%s%s\n", when,
-                      json_text(json_object_get(view->manager, "Version")),
-                      json_text(json_object_get(view->manager, "MemoryProtection")), json_array_size(view->sessions),
-                      json_integer_value(json_object_get(view->manager, "Keys")),
-                      locked && context->colors ? "\033[1;31m" : "", locked ? "  LOCKED" : "",
-                      locked && context->colors ? "\033[0m" : "");
+        (void)fprintf(
+                stream, "%s  framekeyd %s, keys in %s memory, %zu session%s, %" JSON_INTEGER_FORMAT " key%s%s%s%s\n",
+                when, json_text(json_object_get(view->manager, "Version")),
+                json_text(json_object_get(view->manager, "MemoryProtection")), n_sessions, n_sessions == 1 ? "" : "s",
+                n_keys, n_keys == 1 ? "" : "s", locked && context->colors ? "\033[1;31m" : "", locked ? "  LOCKED" : "",
+                locked && context->colors ? "\033[0m" : "");
 }
 
 /* What is wrong with whom, below the table. */
