@@ -12,6 +12,7 @@ bus_scripts = \
 	tests/bus/credentials.sh \
 	tests/bus/export.sh \
 	tests/bus/formats.sh \
+	tests/bus/idle.sh \
 	tests/bus/introspection.sh \
 	tests/bus/keys.sh \
 	tests/bus/life.sh \
