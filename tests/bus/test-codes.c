@@ -270,7 +270,6 @@ END_TEST
 START_TEST(a_call_ends_with_its_session) {
         _client_ bus = client_open();
         TestSession session = client_open_session(bus, "element-call", 0);
-        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
         char path[256];
         uint64_t cookie;

@@ -68,7 +68,7 @@ before = termios.tcgetattr(slave)
 pid = os.fork()
 if pid == 0:
     os.setsid()
-    for number in (signal.SIGINT, signal.SIGPIPE, signal.SIGQUIT, signal.SIGTSTP):
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGPIPE, signal.SIGQUIT, signal.SIGTERM, signal.SIGTSTP):
         signal.signal(number, signal.SIG_DFL)
     fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
     for fd in (0, 1, 2):

@@ -4,7 +4,9 @@
 dist_check_SCRIPTS += tests/package/test-build.sh tests/package/test-install.sh
 TESTS += tests/package/test-build.sh tests/package/test-install.sh
 EXTRA_DIST += tests/package/inside-install.sh
-tests/package/test-install.log: tests/package/test-build.log
+# By a variable: automake would take a rule by its name for one that replaces its own.
+package_install_log = tests/package/test-install.sh.log
+$(package_install_log): tests/package/test-build.sh.log
 
 EXTRA_DIST += debian/changelog debian/control debian/copyright debian/rules debian/source/format \
 	debian/framekeyctl.install debian/framekeyctl.lintian-overrides debian/framekeyctl.manpages \
