@@ -391,7 +391,7 @@ END_TEST
 
 /* No case of the suite: check's functions cannot be called here. */
 static int flood(uid_t uid, unsigned n) {
-        sd_bus *bus = NULL; /* ends with the process */
+        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
 
         if (setresuid(uid, uid, uid) < 0 || sd_bus_open_system(&bus) < 0)
                 return EXIT_FAILURE;
@@ -406,11 +406,14 @@ static int flood(uid_t uid, unsigned n) {
 }
 
 int main(int argc, char *argv[]) {
-        Suite *suite = suite_create("audit");
-        TCase *one = tcase_create("one user"), *several = tcase_create("several users");
+        TCase *one, *several;
+        Suite *suite;
 
         if (argc == 4)
                 return flood((uid_t)strtoul(argv[2], NULL, 10), (unsigned)strtoul(argv[3], NULL, 10));
+        suite = suite_create("audit");
+        one = tcase_create("one user");
+        several = tcase_create("several users");
         tcase_set_timeout(one, 60);
         tcase_set_timeout(several, 60);
         tcase_add_test(one, what_is_allowed_is_told);
