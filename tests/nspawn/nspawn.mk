@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # framekeyd where it will live: below a systemd, on a system bus, on a user's bus.
 
-dist_check_SCRIPTS += tests/nspawn/test-unit.sh tests/nspawn/test-user-bus.sh
-TESTS += tests/nspawn/test-unit.sh tests/nspawn/test-user-bus.sh
+nspawn_scripts = tests/nspawn/test-run-in-container.sh tests/nspawn/test-unit.sh tests/nspawn/test-user-bus.sh
+dist_check_SCRIPTS += $(nspawn_scripts)
+TESTS += $(nspawn_scripts)
 EXTRA_DIST += tests/nspawn/ct-run
 
 # Scripts that run inside, each in a container of its own.
