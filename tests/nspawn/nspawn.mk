@@ -28,6 +28,7 @@ nspawn_tests = \
 	tests/nspawn/credentials.nspawn \
 	tests/nspawn/exposure.nspawn \
 	tests/nspawn/reload.nspawn \
+	tests/nspawn/rotate.nspawn \
 	tests/nspawn/tool.nspawn \
 	tests/nspawn/users.nspawn
 TESTS += $(nspawn_tests)
