@@ -1,17 +1,35 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Timings; never part of a test.
-noinst_PROGRAMS += bench/bench bench/ratchet bench/transcrypt
-bench_bench_SOURCES = bench/bench.c bench/reference.c bench/reference.h
+noinst_PROGRAMS += bench/bench
+bench_bench_SOURCES = \
+	bench/agents.c \
+	bench/bench.c \
+	bench/channels.c \
+	bench/derivation.c \
+	bench/endpoint.c \
+	bench/endpoint.h \
+	bench/figures.c \
+	bench/figures.h \
+	bench/latency.c \
+	bench/machine.c \
+	bench/machine.h \
+	bench/paced.c \
+	bench/parts.h \
+	bench/pipe.c \
+	bench/pipe.h \
+	bench/ratchet.c \
+	bench/reference.c \
+	bench/reference.h \
+	bench/sealer.c \
+	bench/sealer.h \
+	bench/steady.c \
+	bench/steady.h \
+	bench/throughput.c \
+	bench/transcrypt.c
 bench_bench_CFLAGS = $(AM_CFLAGS) $(LIBGCRYPT_CFLAGS) $(LIBSYSTEMD_CFLAGS)
 bench_bench_LDADD = libclient/libframekey-bus.la libclient/libframekey.la $(LIBGCRYPT_LIBS) $(LIBSYSTEMD_LIBS)
-bench_ratchet_SOURCES = bench/ratchet.c bench/reference.c bench/reference.h
-bench_ratchet_CFLAGS = $(bench_bench_CFLAGS)
-bench_ratchet_LDADD = $(bench_bench_LDADD)
-bench_transcrypt_SOURCES = bench/transcrypt.c bench/reference.c bench/reference.h
-bench_transcrypt_CFLAGS = $(bench_bench_CFLAGS)
-bench_transcrypt_LDADD = $(bench_bench_LDADD)
 if HAVE_OPENSSL
 bench_bench_CFLAGS += $(LIBCRYPTO_CFLAGS) -DHAVE_OPENSSL=1
 bench_bench_LDADD += $(LIBCRYPTO_LIBS)
 endif
-EXTRA_DIST += bench/run
+EXTRA_DIST += bench/run bench/rows bench/webcrypto.mjs
