@@ -22,6 +22,8 @@
 #define PARENT_MAGIC 0x6b796d31u
 /* The page is the kernel's unit for MADV_WIPEONFORK; on machines with larger ones mmap() rounds this up. */
 #define PARENT_PAGE_SIZE 4096u
+/* Of so many times that nothing is there, one looks whether the daemon is. */
+#define EMPTY_LOOK 64u
 /* Room in a reserved slot for start codes that become longer: more than any encoder puts before its first slice. */
 #define START_CODE_ROOM 64u
 
@@ -143,6 +145,8 @@ static int poll_fd_new(framekey_channel *channel) {
         }
         channel->poll_fd = poll_fd;
         channel->kick_fd = kick_fd;
+        channel->reap_waits = true;
+        channel_rearm(channel);
         if (channel->slots.done_head != SLOT_NONE)
                 kick(channel); /* put aside before there was anybody to ring */
         return poll_fd;
@@ -516,12 +520,17 @@ static int reap_locked(framekey_channel *channel, struct framekey_result *ret_re
                 slot = slots_pop_done(&channel->slots);
         }
         while (slot == SLOT_NONE) {
+                /* Without a poller nobody would hear the wake-up, which costs the daemon a system call. But the socket
+                 * is also how one learns that the daemon died. */
+                bool polled = channel->poll_fd >= 0, look = polled || channel->n_empty++ % EMPTY_LOOK == 0;
+
                 /* State first: what a closing daemon completed before is still handed out by the collecting below. */
                 r = link_state(&channel->link);
-                link_drain(&channel->link);
-                if (r == 0 && link_rest(&channel->link)) {
+                if (look)
+                        link_drain(&channel->link);
+                if (r == 0 && (!polled || link_rest(&channel->link))) {
                         unkick(channel);
-                        channel->reap_waits = true;
+                        channel->reap_waits = polled;
                         return link_state(&channel->link);
                 }
                 channel_collect(channel);

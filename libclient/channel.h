@@ -24,6 +24,7 @@ struct framekey_channel {
         int poll_fd;     /* epoll over the wake-up socket and kick_fd; -EBADF until somebody asks for it */
         int kick_fd;     /* eventfd: a blocking call took somebody else's completions out of the ring */
         bool kicked;
+        unsigned n_empty; /* times framekey_reap() found nothing while there was no poller */
 };
 
 /* 0 and the lock held; -ECHILD. */

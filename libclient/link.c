@@ -25,9 +25,11 @@ enum { FD_REQUEST, FD_RESPONSE, FD_DOORBELL, FD_WAKEUP };
 /* Giving the CPU away takes 0.3 us where nobody else wants it, and a switch there and back where the daemon does: half
  * of what falling asleep and being woken costs. */
 #define YIELDS 16u
-/* So long has somebody else had it, who computes: then sleeping is the better way to wait for a while. */
+/* So long has somebody else had it, who computes: then sleeping is the better way to wait for a while, twice as long
+ * each time, since once may have been chance. */
 #define YIELD_LONG_NSEC (50 * NSEC_PER_USEC)
-#define YIELD_PAUSE     1000u /* waits */
+#define YIELD_PAUSE_MIN 8u /* waits */
+#define YIELD_PAUSE_MAX 1024u
 
 #define NSEC_PER_SEC  UINT64_C(1000000000)
 #define NSEC_PER_USEC UINT64_C(1000)
@@ -163,6 +165,7 @@ int link_open(Link *link, const int *fds) {
         link->pushed = link->published;
         link->popped = __atomic_load_n(&link->request->reap.completion_consumed, __ATOMIC_RELAXED);
         link->inherited = link->published - link->popped;
+        link->next_yield_pause = YIELD_PAUSE_MIN;
         return 0;
 }
 
@@ -311,7 +314,6 @@ bool link_pop(Link *link, struct framekey_abi_completion *ret) {
 }
 
 bool link_rest(Link *link) {
-        link->rings = true;
         /* Sequentially consistent store, then load: the mirror image of link_publish(). The wish must be seen before we
          * look, by the daemon, which moves the index and then looks at the wish: otherwise it would not ring for a
          * completion that we did not see. */
@@ -323,8 +325,6 @@ void link_drain(Link *link) {
         uint8_t bytes[64];
         ssize_t n;
 
-        if (!link->rings)
-                return;
         /* One byte a wish, so there is seldom more than one. Who stops reading too early is woken once in vain. */
         do
                 n = read(link->wakeup, bytes, sizeof(bytes));
@@ -355,10 +355,13 @@ void link_yield(Link *link) {
 
                 (void)sched_yield();
                 if (now_nsec() - before > YIELD_LONG_NSEC) {
-                        link->yield_pause = YIELD_PAUSE;
+                        link->yield_pause = link->next_yield_pause;
+                        if (link->next_yield_pause < YIELD_PAUSE_MAX)
+                                link->next_yield_pause *= 2;
                         return;
                 }
         }
+        link->next_yield_pause = YIELD_PAUSE_MIN;
 }
 
 uint64_t link_deadline(uint64_t timeout_usec) {

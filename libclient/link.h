@@ -31,9 +31,9 @@ typedef struct Link {
         uint32_t published;   /* master of submit_index */
         uint32_t popped;      /* master of completion_consumed */
         uint32_t inherited;   /* completions that are still to come for a former holder */
-        bool rings;           /* a wake-up was asked for: the socket may hold bytes */
         unsigned yield_pause; /* waits for which link_yield() does nothing */
-        bool hung_up;         /* the daemon's end of the socket is gone */
+        unsigned next_yield_pause;
+        bool hung_up; /* the daemon's end of the socket is gone */
 } Link;
 
 /* Takes duplicates of the four descriptors of OpenChannel. Zeroed `link`. 0; -EPROTO they are no channel; -EPIPE it

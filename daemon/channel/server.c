@@ -18,9 +18,11 @@
 #define POLL_USEC 250u
 /* Before the thread asks for doorbells again it gives the CPU away once: a client that waits on the same core has its
  * answer by then, and often its next frame, which then needs no doorbell and no wake-up. Where that took long,
- * somebody else computes there, and a thread that sleeps comes to its turn sooner than one that does not. */
-#define LINGER_LONG_USEC  100u
-#define LINGER_PAUSE_USEC (1 * USEC_PER_SEC)
+ * somebody else computes there, and a thread that sleeps comes to its turn sooner than one that does not; so it pauses,
+ * twice as long each time, since one long wait may only be a client that had other things to do. */
+#define LINGER_LONG_USEC      100u
+#define LINGER_PAUSE_MIN_USEC (1 * USEC_PER_MSEC)
+#define LINGER_PAUSE_MAX_USEC (1 * USEC_PER_SEC)
 
 /* An entry of a data thread's table. Events name an entry and its use count, so that an event fetched before a channel
  * was removed does not reach its successor. */
@@ -70,6 +72,7 @@ struct DataThread {
         size_t n_seats;
         size_t n_hot;
         uint64_t no_linger_before_usec;
+        uint64_t linger_pause_usec;
 };
 
 struct ChannelServer {
@@ -223,8 +226,12 @@ static void linger(DataThread *t) {
 
         (void)sched_yield();
         after = clock_boottime_usec();
-        if (after - before > LINGER_LONG_USEC)
-                t->no_linger_before_usec = after + LINGER_PAUSE_USEC;
+        if (after - before <= LINGER_LONG_USEC) {
+                t->linger_pause_usec = LINGER_PAUSE_MIN_USEC;
+                return;
+        }
+        t->no_linger_before_usec = after + t->linger_pause_usec;
+        t->linger_pause_usec = MIN_OF(2 * t->linger_pause_usec, LINGER_PAUSE_MAX_USEC);
 }
 
 /* One turn for every hot channel; those with nothing to do cool down. */
@@ -298,6 +305,7 @@ static int thread_start(DataThread *t, ChannelServer *server) {
         int r;
 
         t->server = server;
+        t->linger_pause_usec = LINGER_PAUSE_MIN_USEC;
         t->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
         t->command_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         t->scratch.in = malloc(RING_SCRATCH_SIZE);
