@@ -32,4 +32,4 @@ if HAVE_OPENSSL
 bench_bench_CFLAGS += $(LIBCRYPTO_CFLAGS) -DHAVE_OPENSSL=1
 bench_bench_LDADD += $(LIBCRYPTO_LIBS)
 endif
-EXTRA_DIST += bench/run bench/rows bench/webcrypto.mjs
+EXTRA_DIST += bench/run bench/rows bench/webcrypto.mjs docs/performance.md

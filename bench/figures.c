@@ -84,8 +84,10 @@ double figure_ratio(const char *name, size_t size, const char *over, size_t over
         const Figure *a = find(name, size), *b = find(over, over_size);
         double values[ROUNDS_MAX];
 
-        if (!a || !b || a->n == 0 || a->n != b->n)
-                return 0;
+        if (!a || !b || a->n == 0 || a->n != b->n) {
+                (void)fprintf(stderr, "bench: %s and %s are not of the same rounds\n", name, over);
+                exit(1);
+        }
         for (size_t i = 0; i < a->n; i++)
                 values[i] = a->values[i] / b->values[i];
         return median(values, a->n);
@@ -134,5 +136,6 @@ void print_figure(const char *name, size_t size, double value, const char *unit)
 }
 
 void figures_forget(void) {
+        memset(figures, 0, sizeof(figures));
         n_figures = 0;
 }

@@ -159,8 +159,10 @@ static Tally offer(Call *call, size_t n_dues, uint64_t start) {
                 now = now_nsec();
                 for (; t.offered < max && due_time(call, start, n_dues, t.offered) <= now; t.offered++) {
                         const Due *due = &call->dues[t.offered % n_dues];
+                        Participant *participant = &call->participants[due->participant];
 
-                        t.dropped += !submit(&call->participants[due->participant], due->kind, now);
+                        t.done += reap(participant, call->delays + t.done); /* its slots are warm */
+                        t.dropped += !submit(participant, due->kind, now);
                 }
                 for (; i < t.offered; i++) /* those of the turns before, and who is quick */
                         t.done += reap(&call->participants[call->dues[i % n_dues].participant], call->delays + t.done);
