@@ -17,9 +17,6 @@
 #define TURN_USEC   (1 * USEC_PER_MSEC)
 /* Look at the clock after so many bytes: about 20 us of GCM. */
 #define TURN_CLOCK_BYTES (64u * 1024u)
-/* IVs fetched with one system call; ENTROPY_MAX bytes are atomic (security 4.1). */
-#define TURN_IVS (ENTROPY_MAX / 12u)
-
 _Static_assert(sizeof(DaveRange) == 8, "as in a payload");
 
 /* What may be done on a channel: a grant of its session, or of another one (for transcryption). */
@@ -43,28 +40,23 @@ struct Channel {
         ChannelInfo info;
 };
 
-/* IVs of one turn: fetched when the first is needed, the rest wiped at its end, never kept for the next. */
-typedef struct IvBatch {
-        uint8_t bytes[TURN_IVS * 12];
-        size_t n;
-        size_t used;
-} IvBatch;
-
 /* One turn of the data thread. */
 typedef struct Turn {
         Channel *channel;
-        const TurnScratch *scratch;
+        TurnScratch *scratch;
         Session *entered; /* whose lock is held */
         uint64_t now_usec;
         uint32_t waiting; /* frames, this one included */
-        IvBatch ivs;
 } Turn;
 
-static const uint8_t *iv_next(Turn *turn) {
-        IvBatch *batch = &turn->ivs;
+static const uint8_t *iv_next(const Turn *turn) {
+        IvBatch *batch = &turn->scratch->ivs;
 
         if (batch->used == batch->n) {
-                batch->n = MAX_OF(1u, MIN_OF(turn->waiting, TURN_IVS));
+                /* Of the channels whose turn comes, each may have a frame that needs one. */
+                uint32_t wanted = turn->waiting + turn->scratch->n_turns - 1;
+
+                batch->n = MAX_OF(1u, MIN_OF(wanted, sizeof(batch->bytes) / 12u));
                 batch->used = 0;
                 entropy_fill_ivs(batch->bytes, batch->n);
         }
@@ -219,7 +211,24 @@ static TurnOutcome serve(Turn *turn) {
         return TURN_MORE;
 }
 
-TurnOutcome channel_turn(Channel *channel, const TurnScratch *scratch) {
+void channel_prefetch(const Channel *channel, unsigned step) {
+        switch (step) {
+        case 0:
+                PREFETCH_WHOLE(channel);
+                break;
+        case 1:
+                ring_prefetch(channel->ring, 0);
+                __builtin_prefetch(channel->streams);
+                break;
+        default:
+                ring_prefetch(channel->ring, 1);
+                for (uint32_t i = 0; i < MIN_OF(channel->n_streams, 2u); i++) /* most have no more */
+                        if (channel->streams[i].grant)
+                                frame_grant_prefetch(channel->streams[i].grant);
+        }
+}
+
+TurnOutcome channel_turn(Channel *channel, TurnScratch *scratch) {
         Turn turn = { .channel = channel, .scratch = scratch, .now_usec = clock_boottime_usec() };
         TurnOutcome outcome;
 
@@ -228,7 +237,6 @@ TurnOutcome channel_turn(Channel *channel, const TurnScratch *scratch) {
         outcome = serve(&turn);
         session_leave(turn.entered);
         turnstile_leave(&channel->gate);
-        explicit_bzero(&turn.ivs, sizeof(turn.ivs));
         if (outcome == TURN_BROKEN)
                 ring_close(channel->ring, RING_CLOSED_PROTOCOL);
         else

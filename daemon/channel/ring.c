@@ -448,6 +448,26 @@ static void payload_copy(const Ring *ring, const Slot *slot, uint32_t length, ui
         __asm__ volatile("" : : "r"(scratch) : "memory");
 }
 
+void ring_prefetch(const Ring *ring, unsigned step) {
+        uint32_t mask;
+
+        if (step == 0) {
+                PREFETCH_WHOLE(ring);
+                return;
+        }
+        mask = ring->layout.entries - 1;
+        __builtin_prefetch(&ring->request->submit);
+        __builtin_prefetch(&ring->request->reap);
+        __builtin_prefetch((const uint8_t *)ring->request + ring->layout.descriptor_offset +
+                           (size_t)DESCRIPTOR_SIZE * (ring->fetched & mask));
+        __builtin_prefetch(&ring->response->consumed, 1);
+        __builtin_prefetch(&ring->response->completion, 1);
+        __builtin_prefetch((const struct framekey_abi_completion *)((const uint8_t *)ring->response +
+                                                                    ring->layout.completion_offset) +
+                                   (ring->completed & mask),
+                           1);
+}
+
 int ring_fetch(Ring *ring, uint8_t *scratch, RingRequest *ret_request) {
         struct framekey_abi_descriptor d;
         uint32_t length, ranges_at, frame_at;

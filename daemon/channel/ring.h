@@ -115,6 +115,8 @@ int ring_doorbell_fd(const Ring *ring);
 /* To watch for EPOLLHUP: the last holder of the client's end is gone. */
 int ring_wakeup_fd(const Ring *ring);
 
+/* Asks for the memory of the next ring_fetch(): the ring itself, and in step 1, when that is here, what it looks at. */
+void ring_prefetch(const Ring *ring, unsigned step);
 /* Takes one request: descriptor and payload are copied to `scratch` (RING_SCRATCH_SIZE bytes, private).
  * 0, RING_BAD_REQUEST (ret_request has cookie, stream and slot, nothing else), RING_EMPTY, RING_FULL, RING_BROKEN.
  * After 0 and RING_BAD_REQUEST exactly one ring_complete() must follow before the next fetch. */

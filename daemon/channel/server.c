@@ -2,6 +2,7 @@
 /* Data threads. They wait for doorbells, give every channel its turn, and never wait for a client. */
 #include "channel/server.h"
 
+#include "channel/crowd.h"
 #include "util/clock.h"
 
 #include <pthread.h>
@@ -29,8 +30,11 @@
 typedef struct Seat {
         Channel *channel; /* NULL: free */
         uint32_t use;
-        bool hot; /* gets turns */
+        uint32_t hot_at; /* where it stands among the hot ones; SEAT_COLD: nowhere, it gets no turns */
+        uint32_t period; /* for crowd_note() */
 } Seat;
+
+#define SEAT_COLD UINT32_MAX
 
 typedef enum EventKind {
         EVENT_DOORBELL,
@@ -70,7 +74,9 @@ struct DataThread {
         /* The data thread's own. */
         Seat *seats;
         size_t n_seats;
+        uint32_t *hot; /* seats that get turns; room for all */
         size_t n_hot;
+        Crowd crowd;
         uint64_t no_linger_before_usec;
         uint64_t linger_pause_usec;
 };
@@ -88,15 +94,27 @@ static uint64_t pack(size_t seat, uint32_t use, EventKind kind) {
         return (uint64_t)seat << 34 | (uint64_t)use << 2 | (unsigned)kind;
 }
 
-static void set_hot(DataThread *t, Seat *seat, bool hot) {
-        if (seat->hot == hot)
+static void heat(DataThread *t, Seat *seat) {
+        if (seat->hot_at != SEAT_COLD)
                 return;
-        seat->hot = hot;
-        t->n_hot = hot ? t->n_hot + 1 : t->n_hot - 1;
+        seat->hot_at = (uint32_t)t->n_hot;
+        t->hot[t->n_hot++] = (uint32_t)(seat - t->seats);
+}
+
+static void cool(DataThread *t, Seat *seat) {
+        uint32_t last;
+
+        if (seat->hot_at == SEAT_COLD)
+                return;
+        last = t->hot[--t->n_hot];
+        t->hot[seat->hot_at] = last;
+        t->seats[last].hot_at = seat->hot_at;
+        seat->hot_at = SEAT_COLD;
 }
 
 static int seat_new(DataThread *t, size_t *ret) {
         size_t n = t->n_seats ? t->n_seats * 2 : 8;
+        uint32_t *hot;
         Seat *seats;
 
         for (size_t i = 0; i < t->n_seats; i++)
@@ -104,10 +122,15 @@ static int seat_new(DataThread *t, size_t *ret) {
                         *ret = i;
                         return 0;
                 }
+        hot = reallocarray(t->hot, n, sizeof(*hot));
+        if (!hot)
+                return -ENOMEM;
+        t->hot = hot;
         seats = reallocarray(t->seats, n, sizeof(*seats));
         if (!seats)
                 return -ENOMEM;
-        memset(seats + t->n_seats, 0, (n - t->n_seats) * sizeof(*seats));
+        for (size_t i = t->n_seats; i < n; i++)
+                seats[i] = (Seat){ .hot_at = SEAT_COLD };
         *ret = t->n_seats;
         t->seats = seats;
         t->n_seats = n;
@@ -138,14 +161,14 @@ static int add(DataThread *t, Channel *channel) {
                 return r;
         }
         t->seats[i].channel = channel;
-        set_hot(t, &t->seats[i], true); /* its first turn arms the doorbell */
+        heat(t, &t->seats[i]); /* its first turn arms the doorbell */
         return 0;
 }
 
 static void unseat(DataThread *t, Seat *seat) {
         (void)epoll_ctl(t->epoll_fd, EPOLL_CTL_DEL, channel_doorbell_fd(seat->channel), NULL);
         (void)epoll_ctl(t->epoll_fd, EPOLL_CTL_DEL, channel_wakeup_fd(seat->channel), NULL);
-        set_hot(t, seat, false);
+        cool(t, seat);
         seat->channel = NULL;
 }
 
@@ -208,8 +231,10 @@ static bool handle(DataThread *t, const struct epoll_event *event) {
                 return true;
         if (kind == EVENT_WAKEUP)
                 dismiss(t, seat, CHANNEL_GONE_CLIENT);
-        else
-                set_hot(t, seat, true);
+        else {
+                crowd_note(&t->crowd, &seat->period);
+                heat(t, seat);
+        }
         return true;
 }
 
@@ -218,7 +243,8 @@ static bool is_called(DataThread *t) {
 }
 
 static void rest(DataThread *t, Seat *seat) {
-        set_hot(t, seat, !channel_rest(seat->channel));
+        if (channel_rest(seat->channel))
+                cool(t, seat);
 }
 
 static void linger(DataThread *t) {
@@ -234,15 +260,34 @@ static void linger(DataThread *t) {
         t->linger_pause_usec = MIN_OF(2 * t->linger_pause_usec, LINGER_PAUSE_MAX_USEC);
 }
 
+/* Fetches ahead what the next turns begin with: in a large call nothing of it is in the cache, and one miss after the
+ * other takes longer than the crypto. What a step looks into, the step before has fetched. */
+static void fetch_ahead(const DataThread *t, size_t i) {
+        for (unsigned step = 0; step < CHANNEL_PREFETCH_STEPS; step++) {
+                unsigned ahead = CHANNEL_PREFETCH_STEPS - step;
+
+                if (i >= ahead)
+                        channel_prefetch(t->seats[t->hot[i - ahead]].channel, step);
+        }
+}
+
+static void forget_ivs(IvBatch *batch) {
+        if (batch->used < batch->n)
+                explicit_bzero(batch->bytes + 12 * batch->used, 12 * (batch->n - batch->used));
+        batch->n = batch->used = 0;
+}
+
 /* One turn for every hot channel; those with nothing to do cool down. */
 static void serve_round(DataThread *t) {
-        bool may_linger = clock_boottime_usec() >= t->no_linger_before_usec, busy = false, warm = false;
+        bool may_linger = !t->crowd.large && clock_boottime_usec() >= t->no_linger_before_usec;
+        bool busy = false, warm = false;
 
-        for (size_t i = 0; i < t->n_seats && t->n_hot > 0 && !is_called(t); i++) {
-                Seat *seat = &t->seats[i];
+        /* From the last one on: into the place of one that cools comes one that had its turn. */
+        for (size_t i = t->n_hot; i-- > 0 && !is_called(t);) {
+                Seat *seat = &t->seats[t->hot[i]];
 
-                if (!seat->hot)
-                        continue;
+                t->scratch.n_turns = (uint32_t)i + 1;
+                fetch_ahead(t, i);
                 switch (channel_turn(seat->channel, &t->scratch)) {
                 case TURN_MORE:
                         busy = true;
@@ -260,6 +305,7 @@ static void serve_round(DataThread *t) {
                         break;
                 }
         }
+        forget_ivs(&t->scratch.ivs);
         if (warm && !busy && may_linger)
                 linger(t);
 }
@@ -273,10 +319,14 @@ static void *thread_main(void *userdata) {
                 bool idle = t->n_hot == 0;
                 uint64_t now = idle ? 0 : clock_boottime_usec();
 
+                if (idle)
+                        crowd_nap(&t->crowd);
                 if (idle || is_called(t) || now - polled >= POLL_USEC) {
                         int n = epoll_wait(t->epoll_fd, events, EVENTS_MAX, idle ? -1 : 0);
 
                         polled = now;
+                        if (idle)
+                                crowd_woken(&t->crowd, clock_boottime_usec());
                         for (int i = 0; i < n; i++)
                                 if (!handle(t, &events[i]))
                                         return NULL;
@@ -308,8 +358,8 @@ static int thread_start(DataThread *t, ChannelServer *server) {
         t->linger_pause_usec = LINGER_PAUSE_MIN_USEC;
         t->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
         t->command_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        t->scratch.in = malloc(RING_SCRATCH_SIZE);
-        t->scratch.out = malloc(RING_SCRATCH_SIZE);
+        t->scratch.in = aligned_alloc(64, RING_SCRATCH_SIZE);
+        t->scratch.out = aligned_alloc(64, RING_SCRATCH_SIZE);
         (void)sem_init(&t->done, 0, 0); /* fails for a value over SEM_VALUE_MAX only */
         if (t->epoll_fd < 0 || t->command_fd < 0)
                 return -errno;
@@ -366,6 +416,7 @@ static void thread_stop(DataThread *t) {
         free(t->scratch.in);
         free(t->scratch.out);
         free(t->seats);
+        free(t->hot);
 }
 
 ChannelServer *channel_server_free(ChannelServer *server) {

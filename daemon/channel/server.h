@@ -7,6 +7,7 @@
 #pragma once
 
 #include "channel/channel.h"
+#include "util/entropy.h"
 
 typedef struct DataThread DataThread;
 
@@ -18,13 +19,27 @@ typedef enum TurnOutcome {
         TURN_BROKEN, /* the client broke the ring's rules: stop serving */
 } TurnOutcome;
 
+/* IVs for the frames of one round of turns: fetched when the first is needed, with one system call for as many as will
+ * be, which are atomic up to ENTROPY_MAX bytes (security 4.1); the rest is wiped at the round's end, never kept for the
+ * next. */
+typedef struct IvBatch {
+        uint8_t bytes[ENTROPY_MAX / 12u * 12u];
+        size_t n;
+        size_t used;
+} IvBatch;
+
 /* Private memory of one data thread for the frame in hand. */
 typedef struct TurnScratch {
         uint8_t *in;  /* RING_SCRATCH_SIZE */
         uint8_t *out; /* as much */
+        IvBatch ivs;
+        uint32_t n_turns; /* that are left in this round, this one included */
 } TurnScratch;
 
-TurnOutcome channel_turn(Channel *channel, const TurnScratch *scratch);
+/* Asks for the memory that a turn of the channel will need, in this many steps a turn apart, from 0. */
+#define CHANNEL_PREFETCH_STEPS 3u
+void channel_prefetch(const Channel *channel, unsigned step);
+TurnOutcome channel_turn(Channel *channel, TurnScratch *scratch);
 /* Asks for the doorbell. True: nothing waits. */
 bool channel_rest(Channel *channel);
 int channel_doorbell_fd(const Channel *channel);

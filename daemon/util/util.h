@@ -66,3 +66,10 @@ static inline void close_p(int *fd) {
 #define USEC_PER_MSEC UINT64_C(1000)
 #define NSEC_PER_USEC UINT64_C(1000)
 #define USEC_INFINITY UINT64_MAX
+
+/* Asks for all cache lines of a struct. */
+#define PREFETCH_WHOLE(pointer)                                                                                        \
+        do {                                                                                                           \
+                for (size_t line_ = 0; line_ < sizeof(*(pointer)); line_ += 64)                                        \
+                        __builtin_prefetch((const uint8_t *)(pointer) + line_, 1);                                     \
+        } while (0)

@@ -3,6 +3,7 @@
 EXTRA_DIST += tests/unit/ring-fixture.h tests/unit/sanitizers.h
 if HAVE_CHECK
 ring_unit_tests = \
+	tests/unit/test-crowd \
 	tests/unit/test-ring \
 	tests/unit/test-ring-doorbell \
 	tests/unit/test-ring-lies \
@@ -11,6 +12,10 @@ ring_unit_tests = \
 	tests/unit/test-ring-uid
 check_PROGRAMS += $(ring_unit_tests)
 TESTS += $(ring_unit_tests)
+
+tests_unit_test_crowd_SOURCES = tests/unit/test-crowd.c
+tests_unit_test_crowd_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_crowd_LDADD = libkeyplane.la $(CHECK_LIBS)
 
 tests_unit_test_ring_SOURCES = tests/unit/test-ring.c
 tests_unit_test_ring_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
