@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Timings; never part of a test.
-noinst_PROGRAMS += bench/bench
+noinst_PROGRAMS += bench/bench bench/frames
 bench_bench_SOURCES = \
 	bench/agents.c \
 	bench/bench.c \
@@ -32,4 +32,11 @@ if HAVE_OPENSSL
 bench_bench_CFLAGS += $(LIBCRYPTO_CFLAGS) -DHAVE_OPENSSL=1
 bench_bench_LDADD += $(LIBCRYPTO_LIBS)
 endif
-EXTRA_DIST += bench/run bench/rows bench/webcrypto.mjs docs/performance.md
+if HAVE_PKCS11
+bench_bench_SOURCES += bench/softhsm.c bench/softhsm.h
+bench_bench_CFLAGS += $(P11KIT_CFLAGS) -DHAVE_PKCS11=1
+endif
+bench_frames_SOURCES = bench/endpoint.c bench/endpoint.h bench/frames.c
+bench_frames_CFLAGS = $(AM_CFLAGS) $(LIBSYSTEMD_CFLAGS)
+bench_frames_LDADD = libclient/libframekey-bus.la libclient/libframekey.la $(LIBSYSTEMD_LIBS)
+EXTRA_DIST += bench/instructions bench/run bench/plots bench/rows bench/webcrypto.mjs docs/performance.md

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define ROUNDS_MAX  128u
-#define FIGURES_MAX 96u
+#define FIGURES_MAX 160u
 
 typedef struct Figure {
         char name[64];

@@ -9,18 +9,40 @@
 #include "bench/machine.h"
 #include "bench/parts.h"
 #include "bench/reference.h"
+#include "bench/softhsm.h"
 
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define FRAMES_MAX 2000u
+#define PLOTTED    1200u /* the size whose whole distribution is printed */
 
 typedef struct Latency {
         Endpoint endpoint;
         Agent agent;
         BusAgent *bus_agent;
+#ifdef HAVE_PKCS11
+        SoftHsm *hsm; /* NULL: there is none */
+#endif
         unsigned n;
 } Latency;
+
+static const unsigned percents[] = { 1, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 99 };
+
+/* The median, and of one size the others. */
+static void record_distribution(double *nsec, unsigned n, const char *name, size_t size) {
+        char full[40];
+
+        for (size_t i = 0; i < sizeof(percents) / sizeof(*percents); i++) {
+                unsigned percent = percents[i];
+
+                if (percent != 50 && percent != 99 && size != PLOTTED)
+                        continue;
+                (void)snprintf(full, sizeof(full), "%s_p%02u", name, percent);
+                record(percentile(nsec, n, percent) / 1000, "us", full, size);
+        }
+}
 
 static void time_daemon(const Port *port, size_t size, unsigned n) {
         static double encrypt[FRAMES_MAX], decrypt[FRAMES_MAX];
@@ -35,9 +57,8 @@ static void time_daemon(const Port *port, size_t size, unsigned n) {
                 encrypt[i] = (double)(t1 - t0);
                 decrypt[i] = (double)(now_nsec() - t1);
         }
-        record(percentile(encrypt, n, 50) / 1000, "us", "sync_encrypt_p50", size);
-        record(percentile(encrypt, n, 99) / 1000, "us", "sync_encrypt_p99", size);
-        record(percentile(decrypt, n, 50) / 1000, "us", "sync_decrypt_p50", size);
+        record_distribution(encrypt, n, "sync_encrypt", size);
+        record_distribution(decrypt, n, "sync_decrypt", size);
         free(plain);
         free(sealed);
 }
@@ -50,8 +71,12 @@ static void time_agents(const Latency *l, size_t size) {
                 agent[i] = agent_seal(&l->agent, size);
         for (unsigned i = 0; i < n_bus; i++)
                 bus[i] = bus_agent_seal(l->bus_agent, size);
-        record(median(agent, l->n) / 1000, "us", "seqpacket_p50", size);
+        record_distribution(agent, l->n, "seqpacket", size);
         record(median(bus, n_bus) / 1000, "us", "bus_call_p50", size);
+#ifdef HAVE_PKCS11
+        if (l->hsm)
+                record(softhsm_seal(l->hsm, size, n_bus) / 1000, "us", "softhsm", size);
+#endif
 }
 
 static void round_of(void *userdata, unsigned round) {
@@ -90,6 +115,9 @@ void part_latency(bool quick) {
         pin(broker_pid(l.endpoint.client), 0, 0);
         l.agent = agent_start(); /* on our core */
         l.bus_agent = bus_agent_start();
+#ifdef HAVE_PKCS11
+        l.hsm = softhsm_start();
+#endif
         run_rounds(daemon, quick ? 7 : 15, round_of, &l);
         for (size_t i = 0; i < N_SIZES; i++) {
                 size_t size = bench_sizes[i];
@@ -102,7 +130,15 @@ void part_latency(bool quick) {
                              "ratio");
                 print_figure("bus_call_over_sync", size, figure_ratio("bus_call_p50", size, "sync_encrypt_p50", size),
                              "ratio");
+#ifdef HAVE_PKCS11
+                if (l.hsm)
+                        print_figure("softhsm_over_sync", size, figure_ratio("softhsm", size, "sync_encrypt_p50", size),
+                                     "ratio");
+#endif
         }
+#ifdef HAVE_PKCS11
+        softhsm_stop(l.hsm);
+#endif
         bus_agent_stop(l.bus_agent);
         agent_stop(&l.agent);
         endpoint_close(&l.endpoint);

@@ -210,11 +210,11 @@ static void in_process(Call *call, unsigned n_participants) {
 }
 
 static void round_of(void *userdata, unsigned round) {
-        static const unsigned counts[] = { FEW, PARTICIPANTS };
+        static const unsigned counts[] = { FEW, 50, 200, 500, PARTICIPANTS };
         Call *call = userdata;
 
         (void)round;
-        for (size_t i = 0; i < 2; i++) {
+        for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++) {
                 in_process(call, counts[i]);
                 pace(call, counts[i]);
         }
@@ -257,7 +257,7 @@ void part_paced(bool quick) {
         if (r < 0)
                 fail(error ? error : "no bus", r);
         call.daemon = daemon_pid();
-        call.block_nsec = NSEC_PER_SEC * (quick ? 1 : 3);
+        call.block_nsec = NSEC_PER_SEC * (quick ? 1 : 2);
         check(call.endpoint.client, framekey_session_open(call.endpoint.client, "livekit-bytes", "bench",
                                                           session_options, &call.endpoint.session));
         for (unsigned i = 0; i < PARTICIPANTS; i++) {
