@@ -54,7 +54,7 @@ static void accept(const Opening *o, Generation *generation, FrameResult *ret) {
         const Opened opened = {
                 .slot = o->slot,
                 .generation = generation,
-                .seen.n_ivs = o->grant->session->config.replay_window,
+                .seen = { .n_ivs = o->grant->session->config.replay_window, .room = &o->grant->session->replay_room },
                 .number = o->iv_tag,
                 .len = o->shape.text_offset + o->shape.text_len,
                 .clear_len = o->shape.text_offset,

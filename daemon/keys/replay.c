@@ -23,7 +23,13 @@ struct ReplaySet {
         uint32_t limit;
         uint32_t head;
         uint32_t n;
+        size_t *room; /* shared with others; NULL: as much as there is */
 };
+
+/* For a capacity of that many: a tag and two cells each. */
+static size_t bytes_of(uint32_t capacity) {
+        return capacity * (sizeof(uint64_t) + 2 * sizeof(uint16_t));
+}
 
 static uint32_t cell_mask(const ReplaySet *set) {
         return set->capacity * 2 - 1;
@@ -64,14 +70,21 @@ static void place(ReplaySet *set, uint32_t position) {
 /* Doubles the capacity. Failure is harmless: the set then remembers less. */
 static void grow(ReplaySet *set) {
         uint32_t capacity = set->capacity * 2;
-        uint64_t *tags = malloc(capacity * sizeof(*tags));
-        uint16_t *cells = calloc((size_t)capacity * 2, sizeof(*cells));
+        size_t more = bytes_of(capacity) - bytes_of(set->capacity);
+        uint64_t *tags;
+        uint16_t *cells;
 
+        if (set->room && *set->room < more)
+                return;
+        tags = malloc(capacity * sizeof(*tags));
+        cells = calloc((size_t)capacity * 2, sizeof(*cells));
         if (!tags || !cells) {
                 free(tags);
                 free(cells);
                 return;
         }
+        if (set->room)
+                *set->room -= more;
 
         for (uint32_t i = 0; i < set->n; i++)
                 tags[i] = set->tags[(set->head + i) & (set->capacity - 1)];
@@ -85,7 +98,7 @@ static void grow(ReplaySet *set) {
                 place(set, i);
 }
 
-int replay_new(ReplaySet **ret, uint32_t limit) {
+int replay_new(ReplaySet **ret, uint32_t limit, size_t *room) {
         _cleanup_(replay_free_p) ReplaySet *set = NULL;
 
         if (limit < REPLAY_MIN || limit > REPLAY_MAX || (limit & (limit - 1)) != 0)
@@ -96,6 +109,7 @@ int replay_new(ReplaySet **ret, uint32_t limit) {
 
         set->capacity = REPLAY_MIN;
         set->limit = limit;
+        set->room = room;
         set->tags = malloc(REPLAY_MIN * sizeof(*set->tags));
         set->cells = calloc((size_t)REPLAY_MIN * 2, sizeof(*set->cells));
         if (!set->tags || !set->cells)
@@ -109,6 +123,8 @@ int replay_new(ReplaySet **ret, uint32_t limit) {
 ReplaySet *replay_free(ReplaySet *set) {
         if (!set)
                 return NULL;
+        if (set->room)
+                *set->room += bytes_of(set->capacity) - bytes_of(REPLAY_MIN);
         free(set->tags);
         free(set->cells);
         free(set);

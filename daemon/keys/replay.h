@@ -13,8 +13,9 @@
 
 typedef struct ReplaySet ReplaySet;
 
-/* `limit`: a power of two, 256..32768. 0; -EINVAL; -ENOMEM. */
-int replay_new(ReplaySet **ret, uint32_t limit);
+/* `limit`: a power of two, 256..32768. `room`, if not NULL: bytes that this set and others may grow by together; it
+ * outlives them. Where it is used up a set stays as it is. 0; -EINVAL; -ENOMEM. */
+int replay_new(ReplaySet **ret, uint32_t limit, size_t *room);
 /* Takes NULL; returns NULL. */
 ReplaySet *replay_free(ReplaySet *set);
 DEFINE_CLEANUP(ReplaySet, replay_free)

@@ -306,7 +306,7 @@ int session_export(Session *session, uint32_t id, uint32_t index, const char *id
  * apart by their encapsulated keys, of which no two are the same. 0; SESSION_FORGED; -ENOMEM. */
 static int check_package(Session *session, const uint8_t *package) {
         if (!session->packages) {
-                int r = replay_new(&session->packages, SESSION_REPLAY_MAX);
+                int r = replay_new(&session->packages, SESSION_REPLAY_MAX, NULL);
 
                 if (r < 0)
                         return r;

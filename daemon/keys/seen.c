@@ -16,7 +16,7 @@ int seen_new(Seen **ret, const SeenKind *kind) {
         if (!seen)
                 return -ENOMEM;
         if (kind->n_ivs > 0) {
-                r = replay_new(&seen->ivs, kind->n_ivs);
+                r = replay_new(&seen->ivs, kind->n_ivs, kind->room);
                 if (r < 0)
                         return r;
         } else

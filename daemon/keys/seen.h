@@ -12,6 +12,7 @@ typedef struct Seen Seen;
 
 typedef struct SeenKind {
         uint32_t n_ivs; /* most IVs that are remembered; 0: counters */
+        size_t *room;   /* of IVs, see replay_new() */
         uint32_t reach; /* see counter_window_init() */
         CounterWindowStart start;
 } SeenKind;

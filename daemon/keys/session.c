@@ -59,6 +59,7 @@ int session_new(Session **ret, Plane *plane, const SessionConfig *config, Sessio
         session->config = *config;
         session->handler = handler;
         session->userdata = userdata;
+        session->replay_room = SESSION_REPLAY_ROOM;
         session->shared_sender = sender_none;
         session->attend_usec = session->joined.due_usec = session->left.due_usec = USEC_INFINITY;
         session->events_end = &session->events;

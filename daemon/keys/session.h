@@ -21,7 +21,10 @@
 #define SESSION_SERVER_TRAILER_MAX 64u
 #define SESSION_REPLAY_MIN         256u
 #define SESSION_REPLAY_MAX         4096u
-#define SESSION_STEP_MAX           65536u /* largest step an import may ask for */
+/* Bytes by which the replay windows of a session may grow beyond SESSION_REPLAY_MIN frames each: 227 receivers have all
+ * that they may, a thousand have 512 frames, some 1024. */
+#define SESSION_REPLAY_ROOM (UINT64_C(10) << 20)
+#define SESSION_STEP_MAX    65536u /* largest step an import may ask for */
 /* Bounds of SessionConfig.send_limit and its default (security 4.1): NIST allows 2^32 random IVs over all users of a
  * key (SP 800-38D, 8.3); with 2^26 for each sender, 64 senders of one key stay within. */
 #define SESSION_SEND_LIMIT_MIN 16u

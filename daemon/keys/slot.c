@@ -181,7 +181,7 @@ int slot_know(Participant *participant, KeySlot *slot, uint32_t step, Generation
 
 /* The dead key's frames cannot be told from forged ones any more, but for copies of those that were accepted. */
 static void remember(const Participant *participant, KeySlot *slot, const Generation *generation) {
-        if (generation->handle->cipher || (!slot->dead && replay_new(&slot->dead, DEAD_IVS) < 0))
+        if (generation->handle->cipher || (!slot->dead && replay_new(&slot->dead, DEAD_IVS, NULL) < 0))
                 return; /* they name their step; or they are told as forged */
         window_collect_ivs(participant, generation, slot->dead);
 }

@@ -17,7 +17,7 @@ START_TEST(window_agrees_with_a_list_over_many_evictions) {
         size_t n = 0, head = 0;
         ReplaySet *set;
 
-        ck_assert_int_eq(replay_new(&set, LIMIT), 0);
+        ck_assert_int_eq(replay_new(&set, LIMIT, NULL), 0);
         for (int i = 0; i < 20000; i++) {
                 /* A small range, so that repeats are common. */
                 uint64_t tag = random_tag() % 1200;
@@ -43,7 +43,7 @@ END_TEST
 START_TEST(window_grows_to_its_limit_and_forgets_the_oldest_first) {
         ReplaySet *set;
 
-        ck_assert_int_eq(replay_new(&set, LIMIT), 0);
+        ck_assert_int_eq(replay_new(&set, LIMIT, NULL), 0);
         for (uint64_t i = 0; i < LIMIT; i++)
                 replay_add(set, i);
         for (uint64_t i = 0; i < LIMIT; i++)
@@ -59,8 +59,8 @@ END_TEST
 START_TEST(merge_adds_what_is_missing_once) {
         ReplaySet *a, *b;
 
-        ck_assert_int_eq(replay_new(&a, LIMIT), 0);
-        ck_assert_int_eq(replay_new(&b, LIMIT), 0);
+        ck_assert_int_eq(replay_new(&a, LIMIT, NULL), 0);
+        ck_assert_int_eq(replay_new(&b, LIMIT, NULL), 0);
         for (uint64_t i = 0; i < 100; i++)
                 replay_add(a, i);
         for (uint64_t i = 50; i < 150; i++)
@@ -74,15 +74,36 @@ START_TEST(merge_adds_what_is_missing_once) {
 }
 END_TEST
 
+START_TEST(sets_share_their_room_and_give_it_back) {
+        size_t room = 10000; /* 3072 bytes more take one set from 256 to 512 */
+        ReplaySet *a, *b;
+
+        ck_assert_int_eq(replay_new(&a, 4096, &room), 0);
+        ck_assert_int_eq(replay_new(&b, 4096, &room), 0);
+        for (uint64_t i = 0; i < 5000; i++)
+                replay_add(a, i);
+        ck_assert_uint_eq(replay_count(a), 1024);
+        ck_assert_uint_eq(room, 784);
+        for (uint64_t i = 0; i < 5000; i++)
+                replay_add(b, i);
+        ck_assert_uint_eq(replay_count(b), 256);
+        ck_assert(replay_seen(b, 4999) && replay_seen(b, 4744) && !replay_seen(b, 4743));
+        replay_free(a);
+        ck_assert_uint_eq(room, 10000);
+        replay_free(b);
+        ck_assert_uint_eq(room, 10000);
+}
+END_TEST
+
 START_TEST(limits_are_checked) {
         ReplaySet *set;
 
-        ck_assert_int_eq(replay_new(&set, 128), -EINVAL);
-        ck_assert_int_eq(replay_new(&set, 300), -EINVAL);
-        ck_assert_int_eq(replay_new(&set, 65536), -EINVAL);
-        ck_assert_int_eq(replay_new(&set, 256), 0);
+        ck_assert_int_eq(replay_new(&set, 128, NULL), -EINVAL);
+        ck_assert_int_eq(replay_new(&set, 300, NULL), -EINVAL);
+        ck_assert_int_eq(replay_new(&set, 65536, NULL), -EINVAL);
+        ck_assert_int_eq(replay_new(&set, 256, NULL), 0);
         replay_free(set);
-        ck_assert_int_eq(replay_new(&set, 32768), 0);
+        ck_assert_int_eq(replay_new(&set, 32768, NULL), 0);
         replay_free(set);
         ck_assert_ptr_null(replay_free(NULL));
 }
@@ -104,4 +125,4 @@ END_TEST
 
 RUN_TESTS("replay", window_agrees_with_a_list_over_many_evictions,
           window_grows_to_its_limit_and_forgets_the_oldest_first, merge_adds_what_is_missing_once, limits_are_checked,
-          tag_is_the_low_half_of_the_iv)
+          sets_share_their_room_and_give_it_back, tag_is_the_low_half_of_the_iv)
