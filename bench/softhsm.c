@@ -47,7 +47,8 @@ static bool configure(SoftHsm *hsm) {
         file = fopen(path, "we");
         if (!file)
                 return false;
-        (void)fprintf(file, "directories.tokendir = %s\nobjectstore.backend = file\nlog.level = ERROR\n", hsm->directory);
+        (void)fprintf(file, "directories.tokendir = %s\nobjectstore.backend = file\nlog.level = ERROR\n",
+                      hsm->directory);
         return fclose(file) == 0 && setenv("SOFTHSM2_CONF", path, 1) == 0;
 }
 
@@ -83,9 +84,9 @@ static bool make_key(SoftHsm *hsm) {
         CK_KEY_TYPE type = CKK_AES;
         CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
         CK_ATTRIBUTE attributes[] = {
-                { CKA_CLASS, &class, sizeof(class) },     { CKA_KEY_TYPE, &type, sizeof(type) },
-                { CKA_VALUE, "0123456789abcdef", 16 },    { CKA_TOKEN, &no, sizeof(no) },
-                { CKA_PRIVATE, &no, sizeof(no) },         { CKA_SENSITIVE, &no, sizeof(no) },
+                { CKA_CLASS, &class, sizeof(class) },  { CKA_KEY_TYPE, &type, sizeof(type) },
+                { CKA_VALUE, "0123456789abcdef", 16 }, { CKA_TOKEN, &no, sizeof(no) },
+                { CKA_PRIVATE, &no, sizeof(no) },      { CKA_SENSITIVE, &no, sizeof(no) },
                 { CKA_ENCRYPT, &yes, sizeof(yes) },
         };
 
