@@ -8,7 +8,6 @@
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #define P11_KIT_FUTURE_UNSTABLE_API
@@ -64,14 +63,13 @@ static bool load(SoftHsm *hsm) {
 }
 
 static bool make_token(SoftHsm *hsm) {
-        unsigned char label[32];
+        char label[33];
         CK_SLOT_ID slots[4];
         CK_ULONG n = 4;
 
-        memset(label, ' ', sizeof(label));
-        memcpy(label, "bench", 5);
+        (void)snprintf(label, sizeof(label), "%-32s", "bench");
         if (!ok(hsm->call->C_GetSlotList(CK_FALSE, slots, &n), "C_GetSlotList") || n == 0 ||
-            !ok(hsm->call->C_InitToken(slots[0], PIN, 4, label), "C_InitToken"))
+            !ok(hsm->call->C_InitToken(slots[0], PIN, 4, (unsigned char *)label), "C_InitToken"))
                 return false;
         n = 4;
         return ok(hsm->call->C_GetSlotList(CK_TRUE, slots, &n), "C_GetSlotList") && n > 0 &&
