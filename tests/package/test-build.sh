@@ -70,6 +70,7 @@ version() {
 next_version() {
         cp -a "$out/first/framekeyd" "$out/second"
         sed -i '1s/(\(.*\))/(\1+next)/' "$out/second/debian/changelog"
+        rm -f "$out/second/debian/files" # names what the first made
         (cd "$out/second" && logged second alone dpkg-buildpackage -us -uc -b -nc -d) || exit
         mkdir "$out/next"
         mv "$out"/*+next_*.deb "$out/next"
