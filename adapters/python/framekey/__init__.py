@@ -16,8 +16,8 @@
                 send(result.data)
 
 A frame's outcome is a `Result` with a `Verdict`, also where there is no output. What fails on our side raises an
-`Error`, whose text says what to do. `framekey.aio` has the data plane for asyncio.
-The C library's manual, libframekey(3) and libframekey-bus(3), says more about each call.
+`Error`, whose text says what to do. `framekey.aio` has the data plane for asyncio, `framekey.aiortc` the hooks for
+aiortc. The C library's manual, libframekey(3) and libframekey-bus(3), says more about each call.
 """
 
 from .channel import Channel, Packet, Result, Stream, StreamInfo
