@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Fuzz targets for clang's libFuzzer, built apart from everything else: one program of its own sources each.
-# `make fuzz` runs each for FUZZ_SECONDS over a copy of its seed corpus, `make -j2 fuzz` two at once, `make fuzz-NAME`
-# one. A finding stops it, unless make has -k, and stays in fuzz-work/.
+# `make fuzz` runs each for FUZZ_SECONDS over its corpus, `make -j2 fuzz` two at once, `make fuzz-NAME` one. Each piece
+# adds a line to FUZZ_LOG; `make fuzz-status` adds those up. A finding stops it, unless make has -k, and stays in
+# fuzz-work/. `make fuzz-merge` takes what covers new edges from there into the committed corpora.
 FUZZ_SECONDS = 180
+FUZZ_LOG = $(srcdir)/tests/fuzz/log.tsv
 FUZZ_CLANG = clang
 FUZZ_CFLAGS = -std=gnu17 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
-RUN_FUZZ = FUZZ_SECONDS='$(FUZZ_SECONDS)' FUZZ_CLANG='$(FUZZ_CLANG)' FUZZ_CFLAGS='$(FUZZ_CFLAGS)' srcdir='$(srcdir)' \
+RUN_FUZZ = FUZZ_SECONDS='$(FUZZ_SECONDS)' FUZZ_LOG='$(FUZZ_LOG)' FUZZ_CLANG='$(FUZZ_CLANG)' \
+	FUZZ_CFLAGS='$(FUZZ_CFLAGS)' srcdir='$(srcdir)' \
 	$(srcdir)/tests/fuzz/run-fuzz
 
 fuzz_codec_sources = tests/fuzz/fuzz-codec.c libclient/payload.c \
@@ -45,11 +48,19 @@ EXTRA_DIST += \
 	tests/fuzz/fuzz-sframe.c \
 	tests/fuzz/fuzz-trailer.c \
 	tests/fuzz/fuzz-wrap.c \
-	tests/fuzz/run-fuzz
+	tests/fuzz/log.tsv \
+	tests/fuzz/merge-corpus \
+	tests/fuzz/piece.awk \
+	tests/fuzz/run-fuzz \
+	tests/fuzz/status.awk
 
 fuzz_targets = fuzz-codec fuzz-config fuzz-dave fuzz-dave-ranges fuzz-frame fuzz-inspect fuzz-sframe fuzz-trailer fuzz-wrap
-.PHONY: fuzz $(fuzz_targets)
+.PHONY: fuzz fuzz-status fuzz-merge $(fuzz_targets)
 fuzz: $(fuzz_targets)
+fuzz-status:
+	@awk -f $(srcdir)/tests/fuzz/status.awk $(FUZZ_LOG)
+fuzz-merge:
+	srcdir='$(srcdir)' $(srcdir)/tests/fuzz/merge-corpus
 fuzz-codec:
 	$(RUN_FUZZ) codec $(fuzz_codec_sources)
 fuzz-config:
