@@ -23,6 +23,7 @@
 
 #include "channel/ring-doorbell.h"
 #include "channel/ring-internal.h"
+#include "channel/ring-layout.h"
 #include "channel/ring-region.h"
 #include "channel/ring.h"
 #include "framekey-abi.h"
@@ -46,15 +47,8 @@ _Static_assert((int)RING_REQUEST_PACKET == FRAMEKEY_ABI_PACKET, "flags pass thro
 _Static_assert((int)RING_CLOSED_BY_OWNER == FRAMEKEY_ABI_CLOSED, "states pass through unchanged");
 _Static_assert((int)RING_CLOSED_PROTOCOL == FRAMEKEY_ABI_PROTOCOL, "states pass through unchanged");
 
-#define RANGE_SIZE      8u
-#define FLAGS_KNOWN     (FRAMEKEY_ABI_NOTE | FRAMEKEY_ABI_START_CODES | FRAMEKEY_ABI_PACKET | FRAMEKEY_ABI_TRANSCRYPT)
-#define DESCRIPTOR_SIZE 64u
-
-static const uint32_t slot_sizes[RING_CLASSES] = {
-        FRAMEKEY_ABI_SLOT_SMALL,
-        FRAMEKEY_ABI_SLOT_VIDEO,
-        FRAMEKEY_ABI_SLOT_JUMBO,
-};
+#define RANGE_SIZE  8u
+#define FLAGS_KNOWN (FRAMEKEY_ABI_NOTE | FRAMEKEY_ABI_START_CODES | FRAMEKEY_ABI_PACKET | FRAMEKEY_ABI_TRANSCRYPT)
 
 /* A table row instead of arithmetic on the class: one masked index, no branch to mispredict. */
 typedef struct Slot {
@@ -90,55 +84,6 @@ struct Ring {
 
 /* ---- layout ---- */
 
-/* Smallest power of two above the number of slots: a client that keeps to one frame a slot can
- * fill neither the descriptors nor the completions. */
-static uint32_t entries_for(uint32_t n_slots) {
-        uint32_t entries = 2;
-
-        while (entries <= n_slots)
-                entries *= 2;
-        return entries;
-}
-
-/* All sums fit: 1023 of the largest slots are 1.01 GiB. */
-static int layout_init(struct framekey_abi_layout *layout, const RingConfig *config) {
-        uint32_t n_slots = 0;
-        uint32_t in, out;
-
-        for (unsigned c = 0; c < RING_CLASSES; c++) {
-                if (config->n_slots[c] >= FRAMEKEY_ABI_ENTRIES_MAX)
-                        return -EINVAL;
-                n_slots += config->n_slots[c];
-        }
-        if (n_slots < 1 || n_slots >= FRAMEKEY_ABI_ENTRIES_MAX)
-                return -EINVAL;
-        if (config->n_streams < 1 || config->n_streams > FRAMEKEY_ABI_STREAMS_MAX)
-                return -EINVAL;
-
-        *layout = (struct framekey_abi_layout){
-                .magic = FRAMEKEY_ABI_MAGIC,
-                .version = FRAMEKEY_ABI_VERSION,
-                .entries = entries_for(n_slots),
-                .n_streams = config->n_streams,
-                .descriptor_offset = FRAMEKEY_ABI_HEADER_SIZE,
-                .completion_offset = FRAMEKEY_ABI_HEADER_SIZE,
-        };
-        in = FRAMEKEY_ABI_HEADER_SIZE + layout->entries * DESCRIPTOR_SIZE;
-        layout->stream_offset = FRAMEKEY_ABI_HEADER_SIZE + layout->entries * FRAMEKEY_ABI_LINE;
-        out = layout->stream_offset + layout->n_streams * FRAMEKEY_ABI_LINE;
-        for (unsigned c = 0; c < RING_CLASSES; c++) {
-                layout->n_slots[c] = config->n_slots[c];
-                layout->slot_size[c] = slot_sizes[c];
-                layout->in_offset[c] = in;
-                layout->out_offset[c] = out;
-                in += config->n_slots[c] * slot_sizes[c];
-                out += config->n_slots[c] * slot_sizes[c];
-        }
-        layout->request_size = in;
-        layout->response_size = out;
-        return 0;
-}
-
 static int slots_init(Ring *ring) {
         uint32_t slot = 0;
 
@@ -151,20 +96,12 @@ static int slots_init(Ring *ring) {
         for (unsigned c = 0; c < RING_CLASSES; c++) {
                 for (uint32_t i = 0; i < ring->layout.n_slots[c]; i++)
                         ring->slots[slot++] = (Slot){
-                                .in_offset = ring->layout.in_offset[c] + i * slot_sizes[c],
-                                .out_offset = ring->layout.out_offset[c] + i * slot_sizes[c],
-                                .size = slot_sizes[c],
+                                .in_offset = ring->layout.in_offset[c] + i * ring->layout.slot_size[c],
+                                .out_offset = ring->layout.out_offset[c] + i * ring->layout.slot_size[c],
+                                .size = ring->layout.slot_size[c],
                         };
         }
         return 0;
-}
-
-uint64_t ring_size(const RingConfig *config) {
-        struct framekey_abi_layout layout;
-
-        if (layout_init(&layout, config) < 0)
-                return 0;
-        return (uint64_t)layout.request_size + layout.response_size + WAKEUP_COST;
 }
 
 /* ---- making and freeing ---- */
@@ -208,7 +145,7 @@ static int ring_init(Ring *ring, const RingConfig *config, uint32_t first_index,
         _cleanup_close_ int request = -EBADF, response = -EBADF, doorbell = -EBADF, wakeup = -EBADF;
         int r;
 
-        r = layout_init(&ring->layout, config);
+        r = ring_layout_init(&ring->layout, config);
         if (r < 0)
                 return r;
         r = slots_init(ring);
@@ -382,10 +319,10 @@ static inline uint32_t clamp_nospec(uint32_t index, uint32_t limit) {
 /* The one place where a descriptor is read: each word once. Volatile, so that the compiler reads
  * neither again what is checked later. */
 static void fetch_descriptor(const Ring *ring, uint32_t index, struct framekey_abi_descriptor *ret) {
-        uint32_t at = (index & (ring->layout.entries - 1)) * DESCRIPTOR_SIZE;
+        uint32_t at = (index & (ring->layout.entries - 1)) * RING_DESCRIPTOR_SIZE;
         const volatile uint64_t *shared =
                 (const volatile uint64_t *)((const uint8_t *)ring->request + ring->layout.descriptor_offset + at);
-        uint64_t words[DESCRIPTOR_SIZE / sizeof(uint64_t)];
+        uint64_t words[RING_DESCRIPTOR_SIZE / sizeof(uint64_t)];
 
         for (unsigned i = 0; i < ELEMENTS(words); i++)
                 words[i] = shared[i];
@@ -459,7 +396,7 @@ void ring_prefetch(const Ring *ring, unsigned step) {
         __builtin_prefetch(&ring->request->submit);
         __builtin_prefetch(&ring->request->reap);
         __builtin_prefetch((const uint8_t *)ring->request + ring->layout.descriptor_offset +
-                           (size_t)DESCRIPTOR_SIZE * (ring->fetched & mask));
+                           (size_t)RING_DESCRIPTOR_SIZE * (ring->fetched & mask));
         __builtin_prefetch(&ring->response->consumed, 1);
         __builtin_prefetch(&ring->response->completion, 1);
         __builtin_prefetch((const struct framekey_abi_completion *)((const uint8_t *)ring->response +
