@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # The ring: an honest raw client, hostile ones, and two threads at once.
-EXTRA_DIST += tests/unit/ring-fixture.h tests/unit/sanitizers.h
+EXTRA_DIST += tests/unit/ring-fixture.h tests/unit/sanitizers.h tests/unit/step-killer.h
 if HAVE_CHECK
 ring_unit_tests = \
 	tests/unit/test-crowd \
@@ -9,7 +9,8 @@ ring_unit_tests = \
 	tests/unit/test-ring-lies \
 	tests/unit/test-ring-race \
 	tests/unit/test-ring-region \
-	tests/unit/test-ring-uid
+	tests/unit/test-ring-uid \
+	tests/unit/test-undo
 check_PROGRAMS += $(ring_unit_tests)
 TESTS += $(ring_unit_tests)
 
@@ -40,4 +41,8 @@ tests_unit_test_ring_region_LDADD = libkeyplane.la $(CHECK_LIBS)
 tests_unit_test_ring_uid_SOURCES = tests/unit/test-ring-uid.c
 tests_unit_test_ring_uid_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_ring_uid_LDADD = libkeyplane.la $(CHECK_LIBS)
+
+tests_unit_test_undo_SOURCES = tests/unit/test-undo.c
+tests_unit_test_undo_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_undo_LDADD = libkeyplane.la $(CHECK_LIBS)
 endif
