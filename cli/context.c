@@ -133,7 +133,8 @@ int context_ask_or_nothing(Context *context, const char *path, const char *inter
         if (r < 0)
                 return cli_fail("Cannot make the call: %s.", strerror(-r));
         r = call_quietly(context, m, ret);
-        if (r == -ENXIO || r == -ESRCH || r == -ENODEV)
+        /* -EBADR is the bus library's "no such object": a session without a channel has none for channels. */
+        if (r == -ENXIO || r == -ESRCH || r == -ENODEV || r == -EBADR)
                 return CLI_OK;
         return r < 0 ? cli_fail_client(client, r) : CLI_OK;
 }

@@ -57,6 +57,12 @@ refused "stats of no session" "no session of that name" stats absent
 refused "close of no session" "no session of that name" close absent
 refused "import into no session" "no session of that name" import absent
 
+# ---- a session without a channel ----
+busctl --system call org.framekey1 /org/framekey1 org.framekey1.Manager OpenSession 'ssa{sv}' livekit bare 1 linger b true \
+        >/dev/null
+as_json "a session that has no channel yet" "['bare', []]" "[d['session']['Label'], d['streams']]" show bare
+"$framekeyctl" close bare --quiet
+
 # ---- a sender that waits, in a session others may attach to ----
 coproc SENDER { exec "$framekeyctl" encrypt --profile=livekit-bytes --key-file=key -o exclusive=no -o grace-usec=3600000000 --participant='al ice'; }
 sender=$SENDER_PID to=${SENDER[1]} from=${SENDER[0]}
