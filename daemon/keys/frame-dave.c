@@ -140,7 +140,7 @@ static int accept(const Opening *o, KeySlot *slot, Generation *generation, uint6
 }
 
 static int open_known(const Opening *o, KeySlot *slot, Generation *generation, uint64_t count, FrameResult *ret) {
-        int r = window_check(o->grant->participant, o->grant->group, generation, count);
+        int r = window_check(o->grant->group, generation, count);
 
         if (r == 0)
                 r = open_with(o, generation->handle);

@@ -133,7 +133,7 @@ static void refuse(const Opening *o, int r, FrameResult *ret) {
 
 /* A step that the receiver has a generation of. */
 static void open_known(const Opening *o, Generation *generation, FrameResult *ret) {
-        int r = window_check(o->grant->participant, o->grant->group, generation, o->shape.header.ctr);
+        int r = window_check(o->grant->group, generation, o->shape.header.ctr);
 
         if (r == 0)
                 r = open_with(o, generation->handle);

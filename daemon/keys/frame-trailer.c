@@ -46,8 +46,7 @@ static int open_with(const Opening *o, Aead *aead) {
 }
 
 static bool seen(const Opening *o, const Generation *generation) {
-        return o->grant->session->config.replay_window > 0 &&
-               window_check(o->grant->participant, o->grant->group, generation, o->iv_tag) != 0;
+        return o->grant->session->config.replay_window > 0 && window_check(o->grant->group, generation, o->iv_tag) != 0;
 }
 
 static void accept(const Opening *o, Generation *generation, FrameResult *ret) {

@@ -191,7 +191,7 @@ void frame_open_end(FrameGrant *grant, const FrameRequest *request, const Opened
         int r = 0;
 
         if (opened->seen.n_ivs > 0 || opened->seen.reach > 0)
-                r = window_add(grant->participant, grant->group, generation, &opened->seen, opened->number);
+                r = window_add(grant->group, generation, &opened->seen, opened->number);
         if (r < 0) {
                 ret->verdict = r;
                 return;
@@ -297,7 +297,7 @@ int frame_grant_new(FrameGrant **ret, Session *session, const void *channel, uin
         if (!grant)
                 return -ENOMEM;
         if (direction == FRAMEKEY_DECRYPT) {
-                r = window_group_get(participant, channel, &grant->group);
+                r = window_group_get(participant, channel, session->config.ring_size, &grant->group);
                 if (r < 0) {
                         free(grant);
                         return r;

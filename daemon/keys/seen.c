@@ -5,6 +5,7 @@
 #include <framekey.h>
 
 struct Seen {
+        SeenKind kind;
         ReplaySet *ivs; /* NULL: counters */
         CounterWindow counters;
 };
@@ -15,6 +16,7 @@ int seen_new(Seen **ret, const SeenKind *kind) {
 
         if (!seen)
                 return -ENOMEM;
+        seen->kind = *kind;
         if (kind->n_ivs > 0) {
                 r = replay_new(&seen->ivs, kind->n_ivs, kind->room);
                 if (r < 0)
@@ -22,6 +24,18 @@ int seen_new(Seen **ret, const SeenKind *kind) {
         } else
                 counter_window_init(&seen->counters, kind->reach, kind->start);
         *ret = take_ptr(seen);
+        return 0;
+}
+
+int seen_copy(Seen **ret, const Seen *from) {
+        Seen *seen;
+        int r;
+
+        r = seen_new(&seen, &from->kind);
+        if (r < 0)
+                return r;
+        seen_merge(seen, from);
+        *ret = seen;
         return 0;
 }
 

@@ -19,6 +19,8 @@ typedef struct SeenKind {
 
 /* 0; -ENOMEM; -EINVAL. */
 int seen_new(Seen **ret, const SeenKind *kind);
+/* Another one of the same kind that has accepted the same. 0; -ENOMEM. */
+int seen_copy(Seen **ret, const Seen *from);
 /* Takes NULL; returns NULL. */
 Seen *seen_free(Seen *seen);
 DEFINE_CLEANUP(Seen, seen_free)

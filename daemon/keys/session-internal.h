@@ -216,15 +216,13 @@ void slot_clear(Participant *participant, KeySlot *slot);
 uint64_t generation_next_id(void);
 
 /* window.c */
-int window_group_get(Participant *participant, const void *channel, WindowGroup **ret);
+int window_group_get(Participant *participant, const void *channel, uint32_t ring_size, WindowGroup **ret);
 /* Gives a reference back; the last one merges the windows into the generations. Takes NULL. */
 void window_group_put(Participant *participant, WindowGroup *group, uint32_t ring_size);
-/* As seen_check(), over everything that was accepted on any channel. */
-int window_check(const Participant *participant, const WindowGroup *group, const Generation *generation,
-                 uint64_t number);
+/* As seen_check(), over what this channel has accepted, and all others had when it came. */
+int window_check(const WindowGroup *group, const Generation *generation, uint64_t number);
 /* 0; -ENOMEM: not added, so the frame must not be delivered. */
-int window_add(const Participant *participant, WindowGroup *group, const Generation *generation, const SeenKind *kind,
-               uint64_t number);
+int window_add(WindowGroup *group, const Generation *generation, const SeenKind *kind, uint64_t number);
 /* Adds all IVs that any channel has accepted under this generation. */
 void window_collect_ivs(const Participant *participant, const Generation *generation, ReplaySet *into);
 /* Forgets a generation everywhere. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Where replay windows hang: one for each (channel, participant, generation), shared by that
- * channel's streams, so that a recorder beside a player sees no replays. A new channel starts from
- * all that was accepted before, on living channels and on dead ones, so reconnecting opens nothing.
+ * channel's streams, so that a recorder beside a player sees no replays, however far it is behind. A
+ * new channel starts from all that was accepted before it was there, on living channels and on dead
+ * ones, so reconnecting opens nothing.
  */
 #include "keys/session-internal.h"
 
@@ -26,8 +27,75 @@ static Generation *find_generation(const Participant *participant, uint32_t ring
         return NULL;
 }
 
-int window_group_get(Participant *participant, const void *channel, WindowGroup **ret) {
+/* Room for one more. */
+static int group_reserve(WindowGroup *group) {
+        size_t allocated = group->allocated ? group->allocated * 2 : 2;
+        struct Window *windows;
+
+        if (group->n < group->allocated)
+                return 0;
+        windows = reallocarray(group->windows, allocated, sizeof(*windows));
+        if (!windows)
+                return -ENOMEM;
+        group->windows = windows;
+        group->allocated = allocated;
+        return 0;
+}
+
+/* A window that has accepted what `from` has, or a further one's frames into the one that is there. */
+static int group_take(WindowGroup *group, uint64_t generation, const Seen *from) {
+        struct Window *window = find(group, generation);
+        int r;
+
+        if (window) {
+                seen_merge(window->seen, from);
+                return 0;
+        }
+        r = group_reserve(group);
+        if (r < 0)
+                return r;
+        window = &group->windows[group->n];
+        r = seen_copy(&window->seen, from);
+        if (r < 0)
+                return r;
+        window->generation = generation;
+        group->n++;
+        return 0;
+}
+
+static WindowGroup *group_free(WindowGroup *group) {
+        for (size_t i = 0; i < group->n; i++)
+                seen_free(group->windows[i].seen);
+        free(group->windows);
+        free(group);
+        return NULL;
+}
+
+static int take_generation(WindowGroup *group, const Generation *generation) {
+        return generation->merged ? group_take(group, generation->id, generation->merged) : 0;
+}
+
+/* All that was accepted by now. */
+static int group_start(WindowGroup *group, const Participant *participant, uint32_t ring_size) {
+        int r = 0;
+
+        for (uint32_t i = 0; i < ring_size && r >= 0; i++) {
+                const KeySlot *slot = &participant->slots[i];
+
+                if (slot->current)
+                        r = take_generation(group, slot->current);
+                for (const Generation *previous = slot->previous; previous && r >= 0; previous = previous->next)
+                        r = take_generation(group, previous);
+        }
+        for (const WindowGroup *other = participant->groups; other; other = other->next)
+                for (size_t i = 0; i < other->n && r >= 0; i++)
+                        r = group_take(group, other->windows[i].generation, other->windows[i].seen);
+        return r;
+}
+
+int window_group_get(Participant *participant, const void *channel, uint32_t ring_size, WindowGroup **ret) {
         WindowGroup *group;
+        int r;
 
         for (group = participant->groups; group; group = group->next)
                 if (group->channel == channel) {
@@ -39,6 +107,11 @@ int window_group_get(Participant *participant, const void *channel, WindowGroup 
         group = calloc(1, sizeof(*group));
         if (!group)
                 return -ENOMEM;
+        r = group_start(group, participant, ring_size);
+        if (r < 0) {
+                group_free(group);
+                return r;
+        }
         group->channel = channel;
         group->n_refs = 1;
         group->next = participant->groups;
@@ -69,67 +142,29 @@ void window_group_put(Participant *participant, WindowGroup *group, uint32_t rin
 
         for (size_t i = 0; i < group->n; i++)
                 keep(participant, ring_size, &group->windows[i]);
-        free(group->windows);
-        free(group);
+        group_free(group);
 }
 
-int window_check(const Participant *participant, const WindowGroup *group, const Generation *generation,
-                 uint64_t number) {
+int window_check(const WindowGroup *group, const Generation *generation, uint64_t number) {
         const struct Window *window = find(group, generation->id);
-        int r = 0;
 
-        if (window)
-                return seen_check(window->seen, number);
-        if (generation->merged)
-                r = seen_check(generation->merged, number);
-        for (const WindowGroup *other = participant->groups; other && r == 0; other = other->next) {
-                window = find(other, generation->id);
-                if (window)
-                        r = seen_check(window->seen, number);
-        }
-        return r;
+        return window ? seen_check(window->seen, number) : 0;
 }
 
-static int open_window(const Participant *participant, WindowGroup *group, const Generation *generation,
-                       const SeenKind *kind, struct Window **ret) {
-        _cleanup_(seen_free_p) Seen *seen = NULL;
-        int r;
-
-        if (group->n == group->allocated) {
-                size_t allocated = group->allocated ? group->allocated * 2 : 2;
-                struct Window *windows = reallocarray(group->windows, allocated, sizeof(*windows));
-
-                if (!windows)
-                        return -ENOMEM;
-                group->windows = windows;
-                group->allocated = allocated;
-        }
-        r = seen_new(&seen, kind);
-        if (r < 0)
-                return r;
-
-        if (generation->merged)
-                seen_merge(seen, generation->merged);
-        for (const WindowGroup *other = participant->groups; other; other = other->next) {
-                const struct Window *window = find(other, generation->id);
-
-                if (window)
-                        seen_merge(seen, window->seen);
-        }
-        group->windows[group->n] = (struct Window){ .generation = generation->id, .seen = take_ptr(seen) };
-        *ret = &group->windows[group->n++];
-        return 0;
-}
-
-int window_add(const Participant *participant, WindowGroup *group, const Generation *generation, const SeenKind *kind,
-               uint64_t number) {
+int window_add(WindowGroup *group, const Generation *generation, const SeenKind *kind, uint64_t number) {
         struct Window *window = find(group, generation->id);
         int r;
 
         if (!window) {
-                r = open_window(participant, group, generation, kind, &window);
+                r = group_reserve(group);
                 if (r < 0)
                         return r;
+                window = &group->windows[group->n];
+                r = seen_new(&window->seen, kind);
+                if (r < 0)
+                        return r;
+                window->generation = generation->id;
+                group->n++;
         }
         seen_add(window->seen, number);
         return 0;

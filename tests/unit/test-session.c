@@ -18,7 +18,7 @@ typedef struct Call {
         unsigned n_events;
 } Call;
 
-static const int channel_a, channel_b;
+static const int channel_a, channel_b, channel_c;
 
 static void on_event(Session *session, const SessionEvent *event, void *userdata) {
         Call *call = userdata;
@@ -410,21 +410,34 @@ START_TEST(replay_is_refused_also_on_a_new_channel_and_after_a_key_came_again) {
 }
 END_TEST
 
-START_TEST(a_recorder_beside_a_player_sees_no_replays) {
+START_TEST(a_recorder_behind_a_player_sees_no_replays) {
         Call call;
-        FrameGrant *recorder;
-        Frame first, second, plain;
+        FrameGrant *recorder, *late;
+        Frame frames[4], plain;
 
         call_start(&call, 8);
         call_import(&call);
         ck_assert_int_eq(frame_grant_new(&recorder, call.receiver, &channel_b, 0, call.peer, FRAMEKEY_DECRYPT,
                                          FRAMEKEY_MEDIA_AUDIO),
                          0);
-        first = seal(&call, "first");
-        second = seal(&call, "second");
-        ck_assert_int_eq(process(recorder, call.receiver, &first, 1, &plain).verdict, FRAMEKEY_OK);
-        ck_assert_int_eq(open_frame(&call, &second), FRAMEKEY_OK);
-        ck_assert_int_eq(process(recorder, call.receiver, &second, 1, &plain).verdict, FRAMEKEY_OK);
+        for (unsigned i = 0; i < ELEMENTS(frames); i++) {
+                if (i == 2)
+                        ratchet(call.plane, call.sender, SESSION_SHARED,
+                                1); /* whose frames the player is the first to have, too */
+                frames[i] = seal(&call, "frame");
+                ck_assert_int_eq(open_frame(&call, &frames[i]), FRAMEKEY_OK);
+        }
+        ck_assert_int_eq(
+                frame_grant_new(&late, call.receiver, &channel_c, 0, call.peer, FRAMEKEY_DECRYPT, FRAMEKEY_MEDIA_AUDIO),
+                0);
+        for (unsigned i = 0; i < ELEMENTS(frames); i++) {
+                ck_assert_int_eq(process(recorder, call.receiver, &frames[i], 1, &plain).verdict, FRAMEKEY_OK);
+                ck_assert_int_eq(process(recorder, call.receiver, &frames[i], 1, &plain).verdict,
+                                 FRAMEKEY_VERDICT_REPLAYED);
+                ck_assert_int_eq(process(late, call.receiver, &frames[i], 1, &plain).verdict,
+                                 FRAMEKEY_VERDICT_REPLAYED);
+        }
+        frame_grant_free(late);
         frame_grant_free(recorder);
         call_end(&call);
 }
@@ -621,7 +634,7 @@ RUN_TESTS("session", frame_passes_between_two_daemons_unchanged, no_key_means_no
           import_at_a_step_is_the_key_after_that_many_ratchets, following_a_peer_does_not_drag_our_own_sending_key,
           two_senders_of_one_key_may_stand_at_different_steps,
           replay_is_refused_also_on_a_new_channel_and_after_a_key_came_again,
-          a_recorder_beside_a_player_sees_no_replays, rotation_uses_the_new_index_after_activation,
+          a_recorder_behind_a_player_sees_no_replays, rotation_uses_the_new_index_after_activation,
           retired_key_is_too_old_and_a_stranger_index_unknown, a_participant_that_left_is_refused,
           the_lock_refuses_everything, server_injected_frames_pass_only_if_known, grants_keep_the_direction,
           a_session_that_ends_during_an_import_says_so, frames_pass_while_a_passphrase_is_derived,
