@@ -43,6 +43,7 @@ libkeyplane_la_SOURCES = \
 	daemon/keys/wrap.c daemon/keys/wrap.h \
 	daemon/channel/channel.c daemon/channel/channel.h \
 	daemon/channel/crowd.c daemon/channel/crowd.h \
+	daemon/channel/seats.c daemon/channel/seats.h \
 	daemon/channel/server.c daemon/channel/server.h
 libkeyplane_la_CFLAGS = $(AM_CFLAGS) $(LIBGCRYPT_CFLAGS)
 libkeyplane_la_LIBADD = $(LIBGCRYPT_LIBS) -lpthread

@@ -14,7 +14,6 @@
 
 /* A turn's bounds (design 4): short enough that audio beside a flood of video stays in time. */
 #define TURN_FRAMES 32u
-#define TURN_USEC   (1 * USEC_PER_MSEC)
 /* Look at the clock after so many bytes: about 20 us of GCM. */
 #define TURN_CLOCK_BYTES (64u * 1024u)
 _Static_assert(sizeof(DaveRange) == 8, "as in a payload");
@@ -204,7 +203,7 @@ static TurnOutcome serve(Turn *turn) {
                 bytes += (r == 0 ? request.frame_len : 0) + 1024;
                 if (bytes >= TURN_CLOCK_BYTES) {
                         bytes = 0;
-                        if (clock_boottime_usec() - turn->now_usec > TURN_USEC)
+                        if (clock_boottime_usec() - turn->now_usec > turn->scratch->turn_usec)
                                 break;
                 }
         }
@@ -246,6 +245,10 @@ TurnOutcome channel_turn(Channel *channel, TurnScratch *scratch) {
 
 bool channel_rest(Channel *channel) {
         return ring_rest(channel->ring);
+}
+
+uint32_t channel_account(const Channel *channel) {
+        return session_config(channel->session)->account;
 }
 
 int channel_doorbell_fd(const Channel *channel) {

@@ -3,6 +3,7 @@
 #include "channel/server.h"
 
 #include "channel/crowd.h"
+#include "channel/seats.h"
 #include "util/clock.h"
 
 #include <pthread.h>
@@ -17,6 +18,10 @@
 /* While channels are busy, look for new doorbells that often: a quiet channel's frame waits no longer than this and one
  * round. */
 #define POLL_USEC 250u
+/* What an account may take in a round while others have frames too, and for how many channels it is divided: many
+ * channels of one user have short turns, so that audio does not wait for all the video beside it. */
+#define SHARE_USEC  (1 * USEC_PER_MSEC)
+#define SHARE_TURNS 10u
 /* Before the thread asks for doorbells again it gives the CPU away once: a client that waits on the same core has its
  * answer by then, and often its next frame, which then needs no doorbell and no wake-up. Where that took long,
  * somebody else computes there, and a thread that sleeps comes to its turn sooner than one that does not; so it pauses,
@@ -24,17 +29,6 @@
 #define LINGER_LONG_USEC      100u
 #define LINGER_PAUSE_MIN_USEC (1 * USEC_PER_MSEC)
 #define LINGER_PAUSE_MAX_USEC (1 * USEC_PER_SEC)
-
-/* An entry of a data thread's table. Events name an entry and its use count, so that an event fetched before a channel
- * was removed does not reach its successor. */
-typedef struct Seat {
-        Channel *channel; /* NULL: free */
-        uint32_t use;
-        uint32_t hot_at; /* where it stands among the hot ones; SEAT_COLD: nowhere, it gets no turns */
-        uint32_t period; /* for crowd_note() */
-} Seat;
-
-#define SEAT_COLD UINT32_MAX
 
 typedef enum EventKind {
         EVENT_DOORBELL,
@@ -72,10 +66,8 @@ struct DataThread {
         sem_t done;
 
         /* The data thread's own. */
-        Seat *seats;
-        size_t n_seats;
-        uint32_t *hot; /* seats that get turns; room for all */
-        size_t n_hot;
+        Seats seats;
+        size_t first_account; /* of this round */
         Crowd crowd;
         uint64_t no_linger_before_usec;
         uint64_t linger_pause_usec;
@@ -94,88 +86,47 @@ static uint64_t pack(size_t seat, uint32_t use, EventKind kind) {
         return (uint64_t)seat << 34 | (uint64_t)use << 2 | (unsigned)kind;
 }
 
-static void heat(DataThread *t, Seat *seat) {
-        if (seat->hot_at != SEAT_COLD)
-                return;
-        seat->hot_at = (uint32_t)t->n_hot;
-        t->hot[t->n_hot++] = (uint32_t)(seat - t->seats);
-}
-
-static void cool(DataThread *t, Seat *seat) {
-        uint32_t last;
-
-        if (seat->hot_at == SEAT_COLD)
-                return;
-        last = t->hot[--t->n_hot];
-        t->hot[seat->hot_at] = last;
-        t->seats[last].hot_at = seat->hot_at;
-        seat->hot_at = SEAT_COLD;
-}
-
-static int seat_new(DataThread *t, size_t *ret) {
-        size_t n = t->n_seats ? t->n_seats * 2 : 8;
-        uint32_t *hot;
-        Seat *seats;
-
-        for (size_t i = 0; i < t->n_seats; i++)
-                if (!t->seats[i].channel) {
-                        *ret = i;
-                        return 0;
-                }
-        hot = reallocarray(t->hot, n, sizeof(*hot));
-        if (!hot)
-                return -ENOMEM;
-        t->hot = hot;
-        seats = reallocarray(t->seats, n, sizeof(*seats));
-        if (!seats)
-                return -ENOMEM;
-        for (size_t i = t->n_seats; i < n; i++)
-                seats[i] = (Seat){ .hot_at = SEAT_COLD };
-        *ret = t->n_seats;
-        t->seats = seats;
-        t->n_seats = n;
-        return 0;
-}
-
 static int add(DataThread *t, Channel *channel) {
         struct epoll_event event;
+        Seat *seat;
         size_t i;
         int r;
 
-        r = seat_new(t, &i);
+        r = seats_take(&t->seats, channel, channel_account(channel), &i);
         if (r < 0)
                 return r;
-        t->seats[i].use = (t->seats[i].use + 1) & 0x3fffffff;
+        seat = &t->seats.seats[i];
 
         /* Edges, because the daemon never reads the eventfd: its description is in the client's hands too, who
          * could make a read block (security 3). */
-        event = (struct epoll_event){ .events = EPOLLIN | EPOLLET,
-                                      .data.u64 = pack(i, t->seats[i].use, EVENT_DOORBELL) };
-        if (epoll_ctl(t->epoll_fd, EPOLL_CTL_ADD, channel_doorbell_fd(channel), &event) < 0)
-                return -errno;
+        event = (struct epoll_event){ .events = EPOLLIN | EPOLLET, .data.u64 = pack(i, seat->use, EVENT_DOORBELL) };
+        if (epoll_ctl(t->epoll_fd, EPOLL_CTL_ADD, channel_doorbell_fd(channel), &event) < 0) {
+                r = -errno;
+                seats_leave(&t->seats, seat);
+                return r;
+        }
         /* EPOLLHUP needs no asking for; it comes when the last holder of the other end is gone. */
-        event = (struct epoll_event){ .events = EPOLLET, .data.u64 = pack(i, t->seats[i].use, EVENT_WAKEUP) };
+        event = (struct epoll_event){ .events = EPOLLET, .data.u64 = pack(i, seat->use, EVENT_WAKEUP) };
         if (epoll_ctl(t->epoll_fd, EPOLL_CTL_ADD, channel_wakeup_fd(channel), &event) < 0) {
                 r = -errno;
                 (void)epoll_ctl(t->epoll_fd, EPOLL_CTL_DEL, channel_doorbell_fd(channel), NULL);
+                seats_leave(&t->seats, seat);
                 return r;
         }
-        t->seats[i].channel = channel;
-        heat(t, &t->seats[i]); /* its first turn arms the doorbell */
+        seats_heat(&t->seats, seat); /* its first turn arms the doorbell */
         return 0;
 }
 
 static void unseat(DataThread *t, Seat *seat) {
         (void)epoll_ctl(t->epoll_fd, EPOLL_CTL_DEL, channel_doorbell_fd(seat->channel), NULL);
         (void)epoll_ctl(t->epoll_fd, EPOLL_CTL_DEL, channel_wakeup_fd(seat->channel), NULL);
-        cool(t, seat);
-        seat->channel = NULL;
+        seats_leave(&t->seats, seat);
 }
 
 static void remove_channel(DataThread *t, const Channel *channel) {
-        for (size_t i = 0; i < t->n_seats; i++)
-                if (t->seats[i].channel == channel)
-                        unseat(t, &t->seats[i]);
+        for (size_t i = 0; i < t->seats.n; i++)
+                if (t->seats.seats[i].channel == channel)
+                        unseat(t, &t->seats.seats[i]);
 }
 
 static void notice_push(ChannelServer *server, Notice *notice) {
@@ -226,14 +177,14 @@ static bool handle(DataThread *t, const struct epoll_event *event) {
 
         if (kind == EVENT_COMMAND)
                 return run_command(t);
-        seat = &t->seats[i];
+        seat = &t->seats.seats[i];
         if (!seat->channel || seat->use != use)
                 return true;
         if (kind == EVENT_WAKEUP)
                 dismiss(t, seat, CHANNEL_GONE_CLIENT);
         else {
                 crowd_note(&t->crowd, &seat->period);
-                heat(t, seat);
+                seats_heat(&t->seats, seat);
         }
         return true;
 }
@@ -244,7 +195,7 @@ static bool is_called(DataThread *t) {
 
 static void rest(DataThread *t, Seat *seat) {
         if (channel_rest(seat->channel))
-                cool(t, seat);
+                seats_cool(&t->seats, seat);
 }
 
 static void linger(DataThread *t) {
@@ -262,12 +213,12 @@ static void linger(DataThread *t) {
 
 /* Fetches ahead what the next turns begin with: in a large call nothing of it is in the cache, and one miss after the
  * other takes longer than the crypto. What a step looks into, the step before has fetched. */
-static void fetch_ahead(const DataThread *t, size_t i) {
+static void fetch_ahead(const DataThread *t, const Account *account) {
         for (unsigned step = 0; step < CHANNEL_PREFETCH_STEPS; step++) {
-                unsigned ahead = CHANNEL_PREFETCH_STEPS - step;
+                const Seat *seat = seats_ahead(&t->seats, account, CHANNEL_PREFETCH_STEPS - step);
 
-                if (i >= ahead)
-                        channel_prefetch(t->seats[t->hot[i - ahead]].channel, step);
+                if (seat)
+                        channel_prefetch(seat->channel, step);
         }
 }
 
@@ -277,36 +228,72 @@ static void forget_ivs(IvBatch *batch) {
         batch->n = batch->used = 0;
 }
 
-/* One turn for every hot channel; those with nothing to do cool down. */
-static void serve_round(DataThread *t) {
-        bool may_linger = !t->crowd.large && clock_boottime_usec() >= t->no_linger_before_usec;
-        bool busy = false, warm = false;
+/* What a round found. */
+typedef struct Round {
+        bool may_linger;
+        bool busy; /* frames still wait */
+        bool warm; /* frames were served, and nothing waits now */
+} Round;
 
-        /* From the last one on: into the place of one that cools comes one that had its turn. */
-        for (size_t i = t->n_hot; i-- > 0 && !is_called(t);) {
-                Seat *seat = &t->seats[t->hot[i]];
-
-                t->scratch.n_turns = (uint32_t)i + 1;
-                fetch_ahead(t, i);
-                switch (channel_turn(seat->channel, &t->scratch)) {
-                case TURN_MORE:
-                        busy = true;
-                        break;
-                case TURN_DONE:
-                        warm = true;
-                        if (!may_linger)
-                                rest(t, seat);
-                        break;
-                case TURN_BROKEN:
-                        dismiss(t, seat, CHANNEL_GONE_PROTOCOL);
-                        break;
-                case TURN_IDLE:
+/* One turn; a channel with nothing to do cools down. */
+static void serve_seat(DataThread *t, Seat *seat, Round *round) {
+        switch (channel_turn(seat->channel, &t->scratch)) {
+        case TURN_MORE:
+                round->busy = true;
+                break;
+        case TURN_DONE:
+                round->warm = true;
+                if (!round->may_linger)
                         rest(t, seat);
-                        break;
+                break;
+        case TURN_BROKEN:
+                dismiss(t, seat, CHANNEL_GONE_PROTOCOL);
+                break;
+        case TURN_IDLE:
+                rest(t, seat);
+                break;
+        }
+}
+
+/* A turn for each of the account's hot channels, or for as many as its share has time for; it goes on behind them the
+ * next time. */
+static void serve_account(DataThread *t, Account *account, uint64_t until_usec, Round *round) {
+        t->scratch.turn_usec = SHARE_USEC / MIN_OF(account->n_hot, SHARE_TURNS);
+        for (uint32_t left = account->n_hot; left > 0 && !is_called(t); left--) {
+                Seat *seat = seats_next(&t->seats, account);
+
+                t->scratch.n_turns = account->next + 1;
+                fetch_ahead(t, account);
+                if (account->n_seats == 1 && account->n_hot == 1) {
+                        serve_seat(t, seat, round); /* which may end the account */
+                        return;
+                }
+                serve_seat(t, seat, round);
+                if (until_usec != USEC_INFINITY && clock_boottime_usec() >= until_usec) {
+                        round->busy = round->busy || left > 1;
+                        return;
                 }
         }
+}
+
+/* A share for every account; nobody's is limited while nobody else wants one. */
+static void serve_round(DataThread *t) {
+        uint64_t now = clock_boottime_usec();
+        Round round = { .may_linger = !t->crowd.large && now >= t->no_linger_before_usec };
+        size_t n = t->seats.n_accounts;
+
+        for (size_t i = 0; i < n && i < t->seats.n_accounts && !is_called(t); i++) {
+                Account *account = t->seats.accounts[(t->first_account + i) % t->seats.n_accounts];
+
+                if (account->n_hot > 0)
+                        serve_account(t, account,
+                                      t->seats.n_hot > account->n_hot ? clock_boottime_usec() + SHARE_USEC
+                                                                      : USEC_INFINITY,
+                                      &round);
+        }
+        t->first_account++;
         forget_ivs(&t->scratch.ivs);
-        if (warm && !busy && may_linger)
+        if (round.warm && !round.busy && round.may_linger)
                 linger(t);
 }
 
@@ -316,7 +303,7 @@ static void *thread_main(void *userdata) {
         uint64_t polled = 0;
 
         for (;;) {
-                bool idle = t->n_hot == 0;
+                bool idle = t->seats.n_hot == 0;
                 uint64_t now = idle ? 0 : clock_boottime_usec();
 
                 if (idle)
@@ -415,8 +402,7 @@ static void thread_stop(DataThread *t) {
                 explicit_bzero(t->scratch.in, RING_SCRATCH_SIZE);
         free(t->scratch.in);
         free(t->scratch.out);
-        free(t->seats);
-        free(t->hot);
+        seats_deinit(&t->seats);
 }
 
 ChannelServer *channel_server_free(ChannelServer *server) {

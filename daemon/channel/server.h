@@ -33,7 +33,8 @@ typedef struct TurnScratch {
         uint8_t *in;  /* RING_SCRATCH_SIZE */
         uint8_t *out; /* as much */
         IvBatch ivs;
-        uint32_t n_turns; /* that are left in this round, this one included */
+        uint32_t n_turns;   /* that are left in this round, this one included */
+        uint64_t turn_usec; /* how long a turn takes, about */
 } TurnScratch;
 
 /* Asks for the memory that a turn of the channel will need, in this many steps a turn apart, from 0. */
@@ -42,6 +43,8 @@ void channel_prefetch(const Channel *channel, unsigned step);
 TurnOutcome channel_turn(Channel *channel, TurnScratch *scratch);
 /* Asks for the doorbell. True: nothing waits. */
 bool channel_rest(Channel *channel);
+/* Whose it is; see SessionConfig. */
+uint32_t channel_account(const Channel *channel);
 int channel_doorbell_fd(const Channel *channel);
 int channel_wakeup_fd(const Channel *channel);
 /* Called on the main thread. */

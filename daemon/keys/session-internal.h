@@ -191,7 +191,7 @@ struct Session {
         SharedKey *shared; /* ring_size of them; NULL in participant mode */
         uint64_t last_sequence;
         Budget trials;
-        size_t replay_room; /* bytes by which replay windows may still grow */
+        size_t replay_room;  /* bytes by which replay windows may still grow */
         bool follow_pending; /* a key changed and SESSION_EVENT_ALL_FOLLOWED has not come */
         Coalesced joined, left;
         ReplaySet *packages; /* wrapped keys that were imported; NULL: none; main thread */

@@ -5,6 +5,7 @@ tests_hostile_hostile_client_SOURCES = \
 	tests/hostile/attacks-descriptor.c \
 	tests/hostile/attacks-payload.c \
 	tests/hostile/attacks-ring.c \
+	tests/hostile/call.c \
 	tests/hostile/hostile-client.c \
 	tests/hostile/hostile.h \
 	tests/hostile/raw-channel.c \
@@ -13,5 +14,15 @@ tests_hostile_hostile_client_SOURCES = \
 tests_hostile_hostile_client_CFLAGS = $(AM_CFLAGS) $(LIBSYSTEMD_CFLAGS)
 tests_hostile_hostile_client_LDADD = libclient/libframekey-bus.la libclient/libframekey.la $(LIBSYSTEMD_LIBS) -lpthread
 
-TESTS += tests/hostile/test-hostile.sh
-dist_check_SCRIPTS += tests/hostile/test-hostile.sh
+check_PROGRAMS += tests/hostile/fairness
+tests_hostile_fairness_SOURCES = \
+	tests/hostile/call.c \
+	tests/hostile/fairness.c \
+	tests/hostile/hostile.h \
+	tests/hostile/raw-channel.h \
+	tests/hostile/victim.c
+tests_hostile_fairness_CFLAGS = $(AM_CFLAGS) $(LIBSYSTEMD_CFLAGS)
+tests_hostile_fairness_LDADD = libclient/libframekey-bus.la libclient/libframekey.la $(LIBSYSTEMD_LIBS)
+
+TESTS += tests/hostile/test-fairness.sh tests/hostile/test-hostile.sh
+dist_check_SCRIPTS += tests/hostile/test-fairness.sh tests/hostile/test-hostile.sh

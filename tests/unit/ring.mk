@@ -10,7 +10,8 @@ ring_unit_tests = \
 	tests/unit/test-ring-race \
 	tests/unit/test-ring-region \
 	tests/unit/test-ring-uid \
-	tests/unit/test-undo
+	tests/unit/test-undo \
+	tests/unit/test-seats
 check_PROGRAMS += $(ring_unit_tests)
 TESTS += $(ring_unit_tests)
 
@@ -45,4 +46,8 @@ tests_unit_test_ring_uid_LDADD = libkeyplane.la $(CHECK_LIBS)
 tests_unit_test_undo_SOURCES = tests/unit/test-undo.c
 tests_unit_test_undo_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_undo_LDADD = libkeyplane.la $(CHECK_LIBS)
+
+tests_unit_test_seats_SOURCES = tests/unit/test-seats.c
+tests_unit_test_seats_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_seats_LDADD = libkeyplane.la $(CHECK_LIBS)
 endif
