@@ -5,4 +5,5 @@ libkeyplane_la_SOURCES += \
 	daemon/channel/ring.c daemon/channel/ring.h daemon/channel/ring-internal.h \
 	daemon/channel/ring-layout.c daemon/channel/ring-layout.h \
 	daemon/channel/ring-doorbell.c daemon/channel/ring-doorbell.h \
-	daemon/channel/ring-region.c daemon/channel/ring-region.h
+	daemon/channel/ring-region.c daemon/channel/ring-region.h \
+	daemon/channel/ring-state.c daemon/channel/ring-state.h

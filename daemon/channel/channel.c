@@ -27,12 +27,13 @@ typedef struct ChannelStream {
 
 struct Channel {
         Session *session;
-        DataThread *thread;
+        ChannelServer *server;
+        DataThread *thread; /* NULL: nobody serves it */
         Ring *ring;
         ChannelGoneHandler gone;
         void *userdata;
         /* Held by the data thread for its turn, by the main thread for changes; taken before any session's lock, of
-         * which nobody holds two. */
+         * which only a data thread holds two, the one at the lower address first. */
         Turnstile gate;
         ChannelStream *streams; /* by id */
         uint32_t n_streams;
@@ -44,6 +45,7 @@ typedef struct Turn {
         Channel *channel;
         TurnScratch *scratch;
         Session *entered; /* whose lock is held */
+        Session *also;    /* ... and a second one's; NULL as a rule */
         uint64_t now_usec;
         uint32_t waiting; /* frames, this one included */
 } Turn;
@@ -62,14 +64,40 @@ static const uint8_t *iv_next(const Turn *turn) {
         return batch->bytes + 12 * batch->used++;
 }
 
+/* What a turn changed under a lock is committed before that is given back: nobody else may have built on it when it is
+ * undone. */
+static void leave(Turn *turn) {
+        ring_commit(turn->channel->ring, turn->scratch->undo);
+        session_leave(turn->entered);
+        if (turn->also)
+                session_leave(turn->also);
+        turn->entered = turn->also = NULL;
+}
+
+static bool is_entered(const Turn *turn, const Session *session) {
+        return turn->entered == session || turn->also == session;
+}
+
 /* Nearly always it is the channel's own, and entered already. */
 static void enter(Turn *turn, Session *session) {
-        if (turn->entered == session)
+        if (is_entered(turn, session))
                 return;
         if (turn->entered)
-                session_leave(turn->entered);
+                leave(turn);
         session_enter(session);
         turn->entered = session;
+}
+
+/* For a frame that changes something in both: it holds whole, or not at all. */
+static void enter_both(Turn *turn, Session *one, Session *other) {
+        if (is_entered(turn, one) && is_entered(turn, other))
+                return;
+        if (turn->entered)
+                leave(turn);
+        turn->entered = (uintptr_t)one < (uintptr_t)other ? one : other;
+        turn->also = turn->entered == one ? other : one;
+        session_enter(turn->entered);
+        session_enter(turn->also);
 }
 
 static const ChannelStream *find_stream(const Channel *channel, uint32_t stream) {
@@ -123,6 +151,8 @@ static const uint8_t *serve_transcrypt(Turn *turn, const ChannelStream *from, co
         if (!to || frame_grant_direction(from->grant) != FRAMEKEY_DECRYPT ||
             frame_grant_direction(to->grant) != FRAMEKEY_ENCRYPT)
                 return NULL;
+        if (from->session != to->session)
+                enter_both(turn, from->session, to->session);
         serve_frame(turn, from, request, turn->scratch->out, RING_SCRATCH_SIZE, ret);
         if (ret->verdict != FRAMEKEY_OK) {
                 ret->len = 0; /* what is not authentic is not passed on as if it were */
@@ -135,7 +165,6 @@ static const uint8_t *serve_transcrypt(Turn *turn, const ChannelStream *from, co
         again.codec = (enum framekey_codec)request->to_codec;
         if (again.codec == FRAMEKEY_CODEC_UNKNOWN) /* it is the same frame on both sides */
                 again.codec = to->codec != FRAMEKEY_CODEC_UNKNOWN ? to->codec : from->codec;
-        enter(turn, to->session);
         if (frame_grant_wants_iv(to->grant))
                 again.iv = iv_next(turn);
         transcrypt_seal(to->grant, &again, sealed,
@@ -198,6 +227,8 @@ static TurnOutcome serve(Turn *turn) {
                 else
                         payload = serve_request(turn, &request, &result);
                 complete(channel, &request, &result, payload);
+                if (!undo_has_room(turn->scratch->undo))
+                        break;
 
                 /* A refused frame costs as much as a good one. */
                 bytes += (r == 0 ? request.frame_len : 0) + 1024;
@@ -234,7 +265,7 @@ TurnOutcome channel_turn(Channel *channel, TurnScratch *scratch) {
         turnstile_enter(&channel->gate);
         enter(&turn, channel->session);
         outcome = serve(&turn);
-        session_leave(turn.entered);
+        leave(&turn);
         turnstile_leave(&channel->gate);
         if (outcome == TURN_BROKEN)
                 ring_close(channel->ring, RING_CLOSED_PROTOCOL);
@@ -270,41 +301,110 @@ static void fds_close(RingFds *fds) {
         fds->wakeup = close_fd(fds->wakeup);
 }
 
-int channel_new(Channel **ret, ChannelServer *server, Session *session, const RingConfig *config, RingFds *ret_fds,
-                ChannelGoneHandler gone, void *userdata) {
+static int channel_alloc(Channel **ret, ChannelServer *server, Session *session, uint32_t n_streams,
+                         ChannelGoneHandler gone, void *userdata) {
         Channel *channel = calloc(1, sizeof(*channel));
-        RingFds fds;
-        int r;
 
         if (!channel)
                 return -ENOMEM;
         channel->session = session;
+        channel->server = server;
         channel->gone = gone;
         channel->userdata = userdata;
         turnstile_init(&channel->gate);
-        channel->n_streams = config->n_streams;
-        channel->streams = calloc(config->n_streams, sizeof(*channel->streams));
+        channel->n_streams = n_streams;
+        channel->streams = calloc(n_streams, sizeof(*channel->streams));
         if (!channel->streams) {
                 channel_free(channel);
                 return -ENOMEM;
         }
-        r = ring_new(&channel->ring, config, &fds);
-        if (r < 0) {
-                channel_free(channel);
-                return r;
-        }
+        *ret = channel;
+        return 0;
+}
 
-        channel->thread = server_thread_for(server, session);
-        r = server_add(channel->thread, channel);
+static int serve_from_now_on(Channel *channel) {
+        DataThread *thread = server_thread_for(channel->server, channel->session);
+        int r = server_add(thread, channel);
+
+        if (r < 0)
+                return r;
+        channel->thread = thread;
+        return 0;
+}
+
+int channel_new(Channel **ret, ChannelServer *server, Session *session, const RingConfig *config, RingFds *ret_fds,
+                ChannelGoneHandler gone, void *userdata) {
+        _cleanup_(channel_free_p) Channel *channel = NULL;
+        RingFds fds;
+        int r;
+
+        r = channel_alloc(&channel, server, session, config->n_streams, gone, userdata);
+        if (r < 0)
+                return r;
+        r = ring_new(&channel->ring, config, &fds);
+        if (r < 0)
+                return r;
+        r = serve_from_now_on(channel);
         if (r < 0) {
-                channel->thread = NULL;
                 fds_close(&fds);
-                channel_free(channel);
                 return r;
         }
         *ret_fds = fds;
-        *ret = channel;
+        *ret = take_ptr(channel);
         return 0;
+}
+
+static int adopt(Channel **ret, ChannelServer *server, Session *session, RingState *state, RingKept *fds,
+                 ChannelGoneHandler gone, void *userdata) {
+        _cleanup_(channel_free_p) Channel *channel = NULL;
+        RingConfig config;
+        int r;
+
+        r = ring_state_config(state, &config);
+        if (r < 0)
+                return r;
+        r = channel_alloc(&channel, server, session, config.n_streams, gone, userdata);
+        if (r < 0)
+                return r;
+        r = ring_adopt(&channel->ring, state, fds);
+        if (r < 0)
+                return r;
+        *ret = take_ptr(channel);
+        return 0;
+}
+
+int channel_adopt(Channel **ret, ChannelServer *server, Session *session, RingState *state, RingKept *fds,
+                  ChannelGoneHandler gone, void *userdata) {
+        int r = adopt(ret, server, session, state, fds, gone, userdata);
+
+        fds->request = close_fd(fds->request);
+        fds->response = close_fd(fds->response);
+        fds->doorbell = close_fd(fds->doorbell);
+        fds->wakeup = close_fd(fds->wakeup);
+        return r;
+}
+
+int channel_resume(Channel *channel) {
+        for (uint32_t i = 0; i < channel->n_streams; i++)
+                if (!channel->streams[i].grant) /* freed, or half set, when the former process died */
+                        ring_set_stream(channel->ring, i, &(RingStream){ 0 });
+        ring_resume(channel->ring);
+        return serve_from_now_on(channel);
+}
+
+void channel_leave(Channel *channel) {
+        if (channel->thread)
+                server_remove(channel->thread, channel);
+        channel->thread = NULL;
+        ring_leave(channel->ring);
+}
+
+void channel_kept_fds(const Channel *channel, RingKept *ret) {
+        ring_kept_fds(channel->ring, ret);
+}
+
+void channel_kept(Channel *channel) {
+        ring_kept(channel->ring);
 }
 
 /* With the gate shut. */
@@ -339,37 +439,57 @@ static int free_row(const Channel *channel, uint32_t *ret) {
         return -ENOSPC;
 }
 
+/* With the gate shut. */
+static int set_row(Channel *channel, uint32_t row, Session *session, uint32_t participant,
+                   enum framekey_direction direction, enum framekey_media media, enum framekey_codec codec) {
+        enum framekey_format format = session_config(session)->format;
+        ChannelStream *stream = &channel->streams[row];
+        int r;
+
+        session_lock(session);
+        r = frame_grant_new(&stream->grant, session, channel, row, participant, direction, media);
+        session_unlock(session);
+        if (r != 0)
+                return r;
+        stream->session = session;
+        stream->codec = codec;
+        ring_set_stream(channel->ring, row,
+                        &(RingStream){
+                                .direction = (uint8_t)direction,
+                                .format = (uint8_t)format,
+                                .media = (uint8_t)media,
+                                .codec = (uint8_t)codec,
+                                .overhead = frame_overhead(format),
+                        });
+        return 0;
+}
+
 int channel_add_stream(Channel *channel, Session *session, uint32_t participant, enum framekey_direction direction,
                        enum framekey_media media, enum framekey_codec codec, uint32_t *ret_stream) {
-        enum framekey_format format = session_config(session)->format;
         uint32_t row;
         int r;
 
-        if (!frame_codec_supported(format, media, codec))
+        if (!frame_codec_supported(session_config(session)->format, media, codec))
                 return -EOPNOTSUPP;
         turnstile_lock(&channel->gate);
         r = free_row(channel, &row);
-        if (r == 0) {
-                ChannelStream *stream = &channel->streams[row];
-
-                session_lock(session);
-                r = frame_grant_new(&stream->grant, session, channel, row, participant, direction, media);
-                session_unlock(session);
-                stream->session = session;
-                stream->codec = codec;
-        }
         if (r == 0)
-                ring_set_stream(channel->ring, row,
-                                &(RingStream){
-                                        .direction = (uint8_t)direction,
-                                        .format = (uint8_t)format,
-                                        .media = (uint8_t)media,
-                                        .codec = (uint8_t)codec,
-                                        .overhead = frame_overhead(format),
-                                });
+                r = set_row(channel, row, session, participant, direction, media, codec);
         turnstile_leave(&channel->gate);
         if (r == 0)
                 *ret_stream = row;
+        return r;
+}
+
+int channel_restore_stream(Channel *channel, uint32_t stream, Session *session, uint32_t participant,
+                           enum framekey_direction direction, enum framekey_media media, enum framekey_codec codec) {
+        int r = -EBADMSG;
+
+        turnstile_lock(&channel->gate);
+        if (stream < channel->n_streams && !channel->streams[stream].grant &&
+            frame_codec_supported(session_config(session)->format, media, codec))
+                r = set_row(channel, stream, session, participant, direction, media, codec);
+        turnstile_leave(&channel->gate);
         return r;
 }
 

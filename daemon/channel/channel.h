@@ -31,11 +31,34 @@ typedef enum ChannelGone {
 /* Called once, from channel_server_dispatch(); the handler frees the channel. */
 typedef void (*ChannelGoneHandler)(Channel *channel, ChannelGone why, void *userdata);
 
+/* Turns of this data thread are committed by way of `undo`, which outlives the server. Before it has channels. */
+void channel_server_set_undo(ChannelServer *server, unsigned thread, Undo *undo);
+
 /* 0 and the client's descriptors, which the caller closes after sending; -EINVAL; -ENOMEM; -EMFILE. */
 int channel_new(Channel **ret, ChannelServer *server, Session *session, const RingConfig *config, RingFds *ret_fds,
                 ChannelGoneHandler gone, void *userdata);
 Channel *channel_free(Channel *channel);
 DEFINE_CLEANUP(Channel, channel_free)
+
+/*
+ * With RingConfig.state, and channel_server_set_undo() for all threads, a channel outlives the process: its client goes
+ * on with the next one and sees a pause. That one takes it over with channel_adopt(), grants its streams again with
+ * channel_restore_stream(), and serves it from channel_resume() on.
+ */
+
+/* What to keep, as ring_kept_fds() and ring_kept(). */
+void channel_kept_fds(const Channel *channel, RingKept *ret);
+void channel_kept(Channel *channel);
+/* Takes the descriptors, also on failure. Not served yet. As ring_adopt(); -ENOMEM. */
+int channel_adopt(Channel **ret, ChannelServer *server, Session *session, RingState *state, RingKept *fds,
+                  ChannelGoneHandler gone, void *userdata);
+/* As channel_add_stream(), under the number it had. -EBADMSG: no such row is free, or it cannot carry the codec. */
+int channel_restore_stream(Channel *channel, uint32_t stream, Session *session, uint32_t participant,
+                           enum framekey_direction direction, enum framekey_media media, enum framekey_codec codec);
+/* Tells the client, and serves. After all of its keys are back, for frames may wait. As server_add(). */
+int channel_resume(Channel *channel);
+/* Ends the serving without a word to the client, which another process will go on with; then channel_free(). */
+void channel_leave(Channel *channel);
 
 /* Grants a stream of the channel's session, or of another one, so that frames can be transcrypted from system to
  * system. 0 and its id; SESSION_NO_PARTICIPANT; SESSION_WRONG_ROLE; -ENOSPC the stream table is full;

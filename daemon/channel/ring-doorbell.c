@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 /* The kernel raises this to its minimum, which a handful of hints fill: the client has not looked since the first. */
 #define WAKEUP_BUFFER 1
@@ -46,4 +47,22 @@ int wakeup_new(int *ret_fd, int *ret_client_fd) {
 void wakeup_ring(int wakeup_fd) {
         /* EAGAIN: full, so rung already. EPIPE: the client is gone. Nothing else can be done about either. */
         (void)send(wakeup_fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+bool doorbell_is(int fd) {
+        struct stat st;
+
+        /* An eventfd is no file of any kind. */
+        return fstat(fd, &st) == 0 && (st.st_mode & S_IFMT) == 0;
+}
+
+static bool socket_is(int fd, int option, int value) {
+        socklen_t len = sizeof(int);
+        int is;
+
+        return getsockopt(fd, SOL_SOCKET, option, &is, &len) == 0 && is == value;
+}
+
+bool wakeup_is(int fd) {
+        return socket_is(fd, SO_DOMAIN, AF_UNIX) && socket_is(fd, SO_TYPE, SOCK_STREAM);
 }

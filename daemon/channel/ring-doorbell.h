@@ -26,3 +26,7 @@ int doorbell_new(int *ret_fd, int *ret_client_fd);
 int wakeup_new(int *ret_fd, int *ret_client_fd);
 /* Makes the client's end readable if it is not. Does nothing once that is closed. */
 void wakeup_ring(int wakeup_fd);
+
+/* Whether a descriptor of a former process can be what the names say. Does not tell whose. */
+bool doorbell_is(int fd);
+bool wakeup_is(int fd);

@@ -12,6 +12,8 @@
 #define MFD_NOEXEC_SEAL 0x0008U /* kernel 6.3; younger than Debian 12's headers */
 #endif
 
+#define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
+
 static int memfd_new(const char *name, size_t size, int *ret_fd) {
         _cleanup_close_ int fd = -EBADF;
 
@@ -56,7 +58,7 @@ static int finish(int fd, void *map, size_t size, RegionAccess access, int *ret_
         /* Without F_SEAL_SHRINK a client could make us fault with SIGBUS. A client of our own uid could chmod the file
          * and open it for writing: F_SEAL_FUTURE_WRITE stops that, and would have stopped our mapping, too. One call,
          * since F_SEAL_SEAL forbids any seal after it. */
-        int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+        int seals = SEALS;
 
         if (access == REGION_CLIENT_OF_UID_READS)
                 seals |= F_SEAL_FUTURE_WRITE;
@@ -71,7 +73,7 @@ static int finish(int fd, void *map, size_t size, RegionAccess access, int *ret_
         return *ret_client_fd < 0 ? -errno : 0;
 }
 
-int region_new(const char *name, size_t size, RegionAccess access, void **ret_map, int *ret_client_fd) {
+int region_new(Region *ret, const char *name, size_t size, RegionAccess access, int *ret_client_fd) {
         _cleanup_close_ int fd = -EBADF;
         int client_fd = -EBADF;
         void *map;
@@ -88,8 +90,29 @@ int region_new(const char *name, size_t size, RegionAccess access, void **ret_ma
                 region_free(map, size);
                 return r;
         }
-        *ret_map = map;
+        *ret = (Region){ .map = map, .fd = take_fd(&fd) };
         *ret_client_fd = client_fd;
+        return 0;
+}
+
+int region_adopt(int fd, size_t size, void **ret_map) {
+        struct stat st;
+        void *map;
+        int seals;
+
+        if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size < 0 || (size_t)st.st_size != size)
+                return -EBADMSG;
+        seals = fcntl(fd, F_GET_SEALS);
+        if (seals < 0 || (seals & SEALS) != SEALS)
+                return -EBADMSG;
+        map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        if (map == MAP_FAILED)
+                return errno == ENOMEM ? -ENOMEM : -EBADMSG; /* read-only, for one */
+        if (madvise(map, size, MADV_DONTFORK) < 0) {
+                region_free(map, size);
+                return -errno;
+        }
+        *ret_map = map;
         return 0;
 }
 

@@ -14,8 +14,16 @@ typedef enum RegionAccess {
         REGION_CLIENT_OF_UID_READS, /* read-only, for a client of the daemon's own uid too */
 } RegionAccess;
 
-/* Maps `size` bytes of zeros and gives the client's descriptor.
+typedef struct Region {
+        void *map;
+        int fd; /* the daemon's own, read-write */
+} Region;
+
+/* Maps `size` bytes of zeros and gives the client's descriptor. The caller closes ours; the map stays.
  * 0; -ENOMEM; -EMFILE, -ENFILE; for a read-only descriptor also -ENOENT, -ENOSYS: no usable /proc. */
-int region_new(const char *name, size_t size, RegionAccess access, void **ret_map, int *ret_client_fd);
+int region_new(Region *ret, const char *name, size_t size, RegionAccess access, int *ret_client_fd);
+/* Maps a region of a former process by the descriptor that was ours. REGION_CLIENT_OF_UID_READS cannot be.
+ * 0; -EBADMSG: it is none, or not of this size; -ENOMEM. */
+int region_adopt(int fd, size_t size, void **ret_map);
 /* Unmaps. Takes NULL; returns NULL. */
 void *region_free(void *map, size_t size);

@@ -8,6 +8,8 @@
  *                    Its size is sealed, so touching it cannot raise SIGBUS.
  *   response region  nothing is read back from it: indices, layout and generations have private
  *                    masters in struct Ring and are only mirrored there.
+ *   RingState        this program wrote it, but another version of it, or not to the end: its own
+ *                    fields are checked, and what is not committed there counts for nothing.
  *   doorbells        ring-doorbell.h tells why the one is never read and the other is a socket.
  *
  *   index (free-running)          writer   here
@@ -15,6 +17,12 @@
  *   consumed_index, submit_want   daemon   `fetched`
  *   completion_index              daemon   `completed` (written), `published` (visible)
  *   completion_consumed           client   `reaped`: last value seen, may only grow
+ *
+ * Over the death of a process, a turn (from the first ring_fetch() to ring_commit()) has happened or not at
+ * all. A committed turn has completed what it fetched, so RingState has one index for both; what it did not
+ * mirror any more, ring_resume() does. A turn that was not committed is taken again: its descriptors are
+ * still there, since the client has not seen them consumed, and the slots its completions lie in have not
+ * been given back.
  *
  *   reaped <= published <= completed <= reaped + entries,  fetched <= submitted <= fetched + entries
  *   hold modulo 2^32 at all times, or the channel is closed.
@@ -25,6 +33,7 @@
 #include "channel/ring-internal.h"
 #include "channel/ring-layout.h"
 #include "channel/ring-region.h"
+#include "channel/ring-state.h"
 #include "channel/ring.h"
 #include "framekey-abi.h"
 #include "util/util.h"
@@ -60,11 +69,11 @@ typedef struct Slot {
 
 struct Ring {
         struct framekey_abi_layout layout; /* the master; the client sees a copy */
+        RingState *state;                  /* NULL: ends with this process */
         struct framekey_abi_request *request;
         struct framekey_abi_response *response;
         Slot *slots;
         uint32_t n_slots;
-        uint32_t *stream_generations;
         uint32_t stream_generation;
 
         uint32_t fetched;
@@ -77,7 +86,10 @@ struct Ring {
         bool in_flight; /* between ring_fetch() and its ring_complete() */
         Slot *slot;     /* of the request in flight; NULL if that was refused */
         bool closed;
+        bool left; /* the client is another process's from now on */
 
+        int request_fd; /* until they are kept elsewhere */
+        int response_fd;
         int doorbell_fd;
         int wakeup_fd;
 };
@@ -118,43 +130,60 @@ static void mirror_init(Ring *ring, uint32_t first_index) {
         ring->response->consumed.consumed_index = first_index;
         ring->response->completion.completion_index = first_index;
         ring->response->state.state = FRAMEKEY_ABI_OPEN;
-        ring->response->state.epoch = 1;
+        ring->response->state.epoch = RING_EPOCH_FIRST;
         ring->response->layout = ring->layout;
 }
 
-static int regions_new(Ring *ring, bool same_uid, int *ret_request_fd, int *ret_response_fd) {
+static int regions_new(Ring *ring, const RingConfig *config, int *ret_request_fd, int *ret_response_fd) {
         _cleanup_close_ int request_fd = -EBADF;
-        void *request = NULL, *response = NULL;
+        /* Sealed against all future writers, it could not be mapped by the process that is to take over. */
+        RegionAccess access = config->same_uid && !config->state ? REGION_CLIENT_OF_UID_READS : REGION_CLIENT_READS;
+        Region request, response;
         int r;
 
-        r = region_new("framekey-request", ring->layout.request_size, REGION_CLIENT_WRITES, &request, &request_fd);
+        r = region_new(&request, "framekey-request", ring->layout.request_size, REGION_CLIENT_WRITES, &request_fd);
         if (r < 0)
                 return r;
-        ring->request = request;
-        r = region_new("framekey-response", ring->layout.response_size,
-                       same_uid ? REGION_CLIENT_OF_UID_READS : REGION_CLIENT_READS, &response, ret_response_fd);
+        ring->request = request.map;
+        ring->request_fd = request.fd;
+        r = region_new(&response, "framekey-response", ring->layout.response_size, access, ret_response_fd);
         if (r < 0)
                 return r;
-        ring->response = response;
+        ring->response = response.map;
+        ring->response_fd = response.fd;
+        if (!config->state)
+                ring_kept(ring); /* it is nobody's but the client's */
         *ret_request_fd = take_fd(&request_fd);
         return 0;
 }
 
-/* Leaves what it made to ring_free(), also on failure. */
-static int ring_init(Ring *ring, const RingConfig *config, uint32_t first_index, RingFds *ret_fds) {
-        _cleanup_close_ int request = -EBADF, response = -EBADF, doorbell = -EBADF, wakeup = -EBADF;
+static int ring_alloc(Ring **ret, const RingConfig *config) {
+        _cleanup_(ring_free_p) Ring *ring = malloc(sizeof(*ring));
         int r;
 
+        if (!ring)
+                return -ENOMEM;
+        *ring = (Ring){ .request_fd = -EBADF, .response_fd = -EBADF, .doorbell_fd = -EBADF, .wakeup_fd = -EBADF };
+        ring->state = config->state;
         r = ring_layout_init(&ring->layout, config);
         if (r < 0)
                 return r;
         r = slots_init(ring);
         if (r < 0)
                 return r;
-        ring->stream_generations = calloc(config->n_streams, sizeof(*ring->stream_generations));
-        if (!ring->stream_generations)
-                return -ENOMEM;
-        r = regions_new(ring, config->same_uid, &request, &response);
+        *ret = take_ptr(ring);
+        return 0;
+}
+
+int ring_new_at(Ring **ret, const RingConfig *config, uint32_t first_index, RingFds *ret_fds) {
+        _cleanup_close_ int request = -EBADF, response = -EBADF, doorbell = -EBADF, wakeup = -EBADF;
+        _cleanup_(ring_free_p) Ring *ring = NULL;
+        int r;
+
+        r = ring_alloc(&ring, config);
+        if (r < 0)
+                return r;
+        r = regions_new(ring, config, &request, &response);
         if (r < 0)
                 return r;
         r = doorbell_new(&ring->doorbell_fd, &doorbell);
@@ -165,28 +194,15 @@ static int ring_init(Ring *ring, const RingConfig *config, uint32_t first_index,
                 return r;
 
         mirror_init(ring, first_index);
+        if (ring->state)
+                ring_state_init(ring->state, config, first_index);
         *ret_fds = (RingFds){
                 .request = take_fd(&request),
                 .response = take_fd(&response),
                 .doorbell = take_fd(&doorbell),
                 .wakeup = take_fd(&wakeup),
         };
-        return 0;
-}
-
-int ring_new_at(Ring **ret, const RingConfig *config, uint32_t first_index, RingFds *ret_fds) {
-        Ring *ring = malloc(sizeof(*ring));
-        int r;
-
-        if (!ring)
-                return -ENOMEM;
-        *ring = (Ring){ .doorbell_fd = -EBADF, .wakeup_fd = -EBADF };
-        r = ring_init(ring, config, first_index, ret_fds);
-        if (r < 0) {
-                ring_free(ring);
-                return r;
-        }
-        *ret = ring;
+        *ret = take_ptr(ring);
         return 0;
 }
 
@@ -197,16 +213,34 @@ int ring_new(Ring **ret, const RingConfig *config, RingFds *ret_fds) {
 Ring *ring_free(Ring *ring) {
         if (!ring)
                 return NULL;
-        if (ring->response)
+        if (ring->response && !ring->left)
                 ring_close(ring, RING_CLOSED_BY_OWNER);
         region_free(ring->response, ring->layout.response_size);
         region_free(ring->request, ring->layout.request_size);
+        ring_kept(ring);
         ring->doorbell_fd = close_fd(ring->doorbell_fd);
         ring->wakeup_fd = close_fd(ring->wakeup_fd);
         free(ring->slots);
-        free(ring->stream_generations);
         free(ring);
         return NULL;
+}
+
+void ring_kept_fds(const Ring *ring, RingKept *ret) {
+        *ret = (RingKept){
+                .request = ring->request_fd,
+                .response = ring->response_fd,
+                .doorbell = ring->doorbell_fd,
+                .wakeup = ring->wakeup_fd,
+        };
+}
+
+void ring_kept(Ring *ring) {
+        ring->request_fd = close_fd(ring->request_fd);
+        ring->response_fd = close_fd(ring->response_fd);
+}
+
+void ring_leave(Ring *ring) {
+        ring->left = true;
 }
 
 void ring_mappings(const Ring *ring, void **ret_request, void **ret_response) {
@@ -301,6 +335,92 @@ bool ring_rest(Ring *ring) {
         /* Behind a full completion ring the next submission rings; a client that keeps to one frame a slot never gets
          * there. */
         return ring->submitted == asked && (asked == ring->fetched || completions_free(ring) == 0);
+}
+
+/* ---- taking over ---- */
+
+static int regions_adopt(Ring *ring, RingKept *fds) {
+        void *map;
+        int r;
+
+        ring->request_fd = take_fd(&fds->request);
+        ring->response_fd = take_fd(&fds->response);
+        r = region_adopt(ring->request_fd, ring->layout.request_size, &map);
+        if (r < 0)
+                return r;
+        ring->request = map;
+        r = region_adopt(ring->response_fd, ring->layout.response_size, &map);
+        if (r < 0)
+                return r;
+        ring->response = map;
+        /* Not believed, but a sign of mixed-up descriptors. And who was told that the channel is closed, has left. */
+        if (memcmp(&ring->response->layout, &ring->layout, sizeof(ring->layout)) != 0 ||
+            ring->response->state.state != FRAMEKEY_ABI_OPEN)
+                return -EBADMSG;
+        return 0;
+}
+
+/* The slots whose completions the client has not reaped are still its own. */
+static int slots_adopt(Ring *ring) {
+        uint32_t reaped = load_completion_consumed(ring), unreaped = ring->published - reaped;
+
+        /* If that is a lie, the first look at the indices tells, since `reaped` stays where it can only move on. */
+        unreaped = MIN_OF(unreaped, ring->layout.entries);
+        for (uint32_t i = 0; i < unreaped; i++) {
+                uint32_t index = ring->published - unreaped + i;
+                uint16_t slot = ring->state->answered[index & (ring->layout.entries - 1)];
+
+                if (slot == RING_SLOT_NONE)
+                        continue;
+                if (slot >= ring->n_slots)
+                        return -EBADMSG;
+                ring->slots[slot].answered = ring->n_completed - unreaped + i + 1;
+        }
+        return 0;
+}
+
+int ring_adopt(Ring **ret, RingState *state, RingKept *fds) {
+        _cleanup_(ring_free_p) Ring *ring = NULL;
+        RingConfig config;
+        int r;
+
+        r = ring_state_config(state, &config);
+        if (r < 0)
+                return r;
+        r = ring_alloc(&ring, &config);
+        if (r < 0)
+                return r;
+        ring->left = true; /* until ring_resume() */
+        r = regions_adopt(ring, fds);
+        if (r < 0)
+                return r;
+        if (!doorbell_is(fds->doorbell) || !wakeup_is(fds->wakeup))
+                return -EBADMSG;
+        ring->doorbell_fd = take_fd(&fds->doorbell);
+        ring->wakeup_fd = take_fd(&fds->wakeup);
+
+        /* Every committed turn has completed what it fetched. */
+        ring->fetched = ring->submitted = ring->completed = ring->published = (uint32_t)state->done;
+        ring->reaped = ring->published - ring->layout.entries;
+        ring->n_completed = ring->layout.entries;
+        ring->stream_generation = state->stream_generation;
+        r = slots_adopt(ring);
+        if (r < 0)
+                return r;
+        *ret = take_ptr(ring);
+        return 0;
+}
+
+void ring_resume(Ring *ring) {
+        ring->left = false;
+        ring->state->epoch++;
+        /* As after a turn: the one before may have been committed and not told. A client that submits from now on, or
+         * has submitted while nobody looked, is seen in the first turn here, whatever its last look at `submit_want`
+         * made of it: the thread asks for the doorbell only after that. */
+        __atomic_store_n(&ring->response->consumed.consumed_index, ring->fetched, __ATOMIC_RELEASE);
+        __atomic_store_n(&ring->response->completion.completion_index, ring->published, __ATOMIC_SEQ_CST);
+        __atomic_store_n(&ring->response->state.epoch, ring->state->epoch, __ATOMIC_RELEASE);
+        wakeup_ring(ring->wakeup_fd);
 }
 
 /* ---- fetching ---- */
@@ -430,9 +550,6 @@ int ring_fetch(Ring *ring, uint8_t *scratch, RingRequest *ret_request) {
         ring->fetched++;
         ring->in_flight = true;
         ring->slot = good ? slot : NULL;
-        /* Release: our loads of the descriptor must be done before the client sees it consumed and writes the next one
-         * there; else we would have fetched half of each. */
-        __atomic_store_n(&ring->response->consumed.consumed_index, ring->fetched, __ATOMIC_RELEASE);
 
         *ret_request = (RingRequest){ .cookie = d.cookie, .stream = d.stream, .slot = d.slot };
         if (!good)
@@ -482,12 +599,21 @@ void ring_complete(Ring *ring, const RingRequest *request, const RingCompletion 
                 .flags = completion->flags,
                 .key_index = completion->key_index,
         };
+        if (ring->state)
+                ring->state->answered[ring->completed & (ring->layout.entries - 1)] =
+                        ring->slot ? (uint16_t)(ring->slot - ring->slots) : RING_SLOT_NONE;
         ring->completed++;
         ring->n_completed++;
         if (ring->slot)
                 ring->slot->answered = ring->n_completed;
         ring->slot = NULL;
         ring->in_flight = false;
+}
+
+void ring_commit(Ring *ring, Undo *undo) {
+        assert(!ring->state || undo);
+        if (undo)
+                undo_commit(undo, ring->state ? &ring->state->done : NULL, ring->completed);
 }
 
 void ring_publish(Ring *ring) {
@@ -497,6 +623,10 @@ void ring_publish(Ring *ring) {
         if (before == ring->completed)
                 return;
         ring->published = ring->completed;
+        /* Release: our loads of the descriptors must be done before the client sees them consumed and writes the next
+         * ones there; else we would have fetched half of each. Not before the commit: a turn that is undone fetches
+         * them again. */
+        __atomic_store_n(&ring->response->consumed.consumed_index, ring->fetched, __ATOMIC_RELEASE);
         /* Release: completions and payload must be seen by the client before this index; else it would read what was
          * there before. Sequentially consistent on top: this store must be visible to the client before our load of
          * its wish is done; else it could ask for a wake-up, find the old index, and sleep, while we find the old
@@ -510,19 +640,35 @@ void ring_publish(Ring *ring) {
 
 /* ---- state ---- */
 
+/* So that a row that is what it should be stays as it is, without a moment in which a reader misses it, when another
+ * process takes over. What a client of our own uid may have written there harms its own channel alone. */
+static bool row_says(const struct framekey_abi_stream *shared, uint32_t row, const RingStream *stream) {
+        bool used = shared->generation & 1;
+
+        if (!used || stream->direction == 0)
+                return used == (stream->direction != 0);
+        return shared->id == row && shared->overhead == stream->overhead && shared->direction == stream->direction &&
+               shared->format == stream->format && shared->media == stream->media && shared->codec == stream->codec &&
+               shared->flags == stream->flags;
+}
+
 void ring_set_stream(Ring *ring, uint32_t row, const RingStream *stream) {
         struct framekey_abi_stream *shared;
-        uint32_t *generation;
+        uint32_t generation;
 
         assert(row < ring->layout.n_streams);
 
         shared = (struct framekey_abi_stream *)((uint8_t *)ring->response + ring->layout.stream_offset) + row;
-        generation = &ring->stream_generations[row];
+        if (row_says(shared, row, stream))
+                return;
+        /* Never one that a reader saw in any row before, also of a former process. */
+        generation = 2 * ++ring->stream_generation;
+        if (ring->state)
+                ring->state->stream_generation = ring->stream_generation;
         /* Even: no longer valid. Then the fields, then odd. Release throughout: a reader that saw any new field (by an
          * acquire load) must see the even or a later generation after it; else it would take a mixture of two rows
          * for one. */
-        *generation = (*generation | 1) + 1;
-        __atomic_store_n(&shared->generation, *generation, __ATOMIC_RELEASE);
+        __atomic_store_n(&shared->generation, generation, __ATOMIC_RELEASE);
         __atomic_store_n(&shared->id, row, __ATOMIC_RELEASE);
         __atomic_store_n(&shared->overhead, stream->overhead, __ATOMIC_RELEASE);
         __atomic_store_n(&shared->direction, stream->direction, __ATOMIC_RELEASE);
@@ -530,13 +676,11 @@ void ring_set_stream(Ring *ring, uint32_t row, const RingStream *stream) {
         __atomic_store_n(&shared->media, stream->media, __ATOMIC_RELEASE);
         __atomic_store_n(&shared->codec, stream->codec, __ATOMIC_RELEASE);
         __atomic_store_n(&shared->flags, stream->flags, __ATOMIC_RELEASE);
-        if (stream->direction != 0) {
-                *generation += 1;
-                __atomic_store_n(&shared->generation, *generation, __ATOMIC_RELEASE);
-        }
+        if (stream->direction != 0)
+                __atomic_store_n(&shared->generation, generation + 1, __ATOMIC_RELEASE);
         /* Release: the row must be seen before the hint that the table changed; else a reader would look once, find
          * the old row, and not look again. */
-        __atomic_store_n(&ring->response->state.stream_generation, ++ring->stream_generation, __ATOMIC_RELEASE);
+        __atomic_store_n(&ring->response->state.stream_generation, ring->stream_generation, __ATOMIC_RELEASE);
 }
 
 void ring_close(Ring *ring, RingClosed why) {

@@ -12,6 +12,7 @@
  */
 #pragma once
 
+#include "state/undo.h"
 #include "util/util.h"
 
 #define RING_CLASSES      3u
@@ -22,10 +23,17 @@
 
 typedef struct Ring Ring;
 
+/* What another process needs to go on with the ring, besides its descriptors. No pointers, no secrets. */
+typedef struct RingState RingState;
+
 typedef struct RingConfig {
         uint32_t n_slots[RING_CLASSES]; /* small (2 kB), video (64 kB), jumbo (1 MiB + 8 kB) */
         uint32_t n_streams;             /* rows of the stream table */
-        bool same_uid;                  /* the client has the daemon's uid: seal the response region too */
+        /* The client has the daemon's uid: seal the response region too. Not if the ring outlives the process, since
+         * then nobody could take it over; such a client can forge what its own channel tells it. */
+        bool same_uid;
+        RingState
+                *state; /* ring_state_size() bytes, 8-byte aligned, that outlive the process; NULL: the ring does not */
 } RingConfig;
 
 /* What the client gets, in OpenChannel's order. The caller closes them after passing them on. */
@@ -35,6 +43,14 @@ typedef struct RingFds {
         int doorbell; /* eventfd; the daemon never reads or writes it */
         int wakeup;   /* a socket whose other end only the daemon holds; to be read only */
 } RingFds;
+
+/* What the daemon keeps of a ring that outlives the process. */
+typedef struct RingKept {
+        int request;
+        int response;
+        int doorbell;
+        int wakeup;
+} RingKept;
 
 typedef enum RingOutcome {
         RING_EMPTY = 1,   /* nothing submitted */
@@ -109,6 +125,22 @@ DEFINE_CLEANUP(Ring, ring_free)
  */
 uint64_t ring_size(const RingConfig *config);
 
+/* Of the state in RingConfig; 0 if ring_new() would refuse. */
+size_t ring_state_size(const RingConfig *config);
+/* How the ring was made that this is the state of. 0; -EBADMSG: of none, or of another version of the daemon. */
+int ring_state_config(RingState *state, RingConfig *ret);
+/* Descriptors to keep beside the state; they stay the ring's. */
+void ring_kept_fds(const Ring *ring, RingKept *ret);
+/* They are kept: closes those that the ring itself needs no more. */
+void ring_kept(Ring *ring);
+/* From now on the ring is another process's: ring_free() does not close it for the client. */
+void ring_leave(Ring *ring);
+/* Takes over the ring of a former process, where its last committed turn ended. Takes the descriptors; -EBADF is left
+ * behind for each that was taken. Nothing is believed of what they are. The client is told by ring_resume(), when the
+ * streams are set. 0; -EBADMSG: they are not those of this state; -ENOMEM. */
+int ring_adopt(Ring **ret, RingState *state, RingKept *fds);
+void ring_resume(Ring *ring);
+
 /* To watch with EPOLLIN | EPOLLET. The client holds the same description, so closing ours does not end the watch:
  * EPOLL_CTL_DEL before ring_free(). */
 int ring_doorbell_fd(const Ring *ring);
@@ -124,13 +156,16 @@ int ring_fetch(Ring *ring, uint8_t *scratch, RingRequest *ret_request);
 /* Writes the completion of the request fetched last, and its payload, completion->frame_len <= out_max
  * bytes; `payload` may be NULL with 0 bytes. Not visible to the client before ring_publish(). */
 void ring_complete(Ring *ring, const RingRequest *request, const RingCompletion *completion, const uint8_t *payload);
-/* Makes completions visible and rings the client if it asked to be woken. Cheap if there are none. */
+/* Ends a turn: completions, and what was noted in `undo` (NULL without a state), will be there for whoever takes over.
+ * Under the locks of all that was noted. */
+void ring_commit(Ring *ring, Undo *undo);
+/* After the commit: makes completions visible and rings the client if it asked to be woken. Cheap if there are none. */
 void ring_publish(Ring *ring);
 /* Asks for the doorbell. True: nothing was submitted meanwhile, the thread may sleep. False: go on fetching. */
 bool ring_rest(Ring *ring);
 /* How many requests wait and can be completed now; 0 also for a broken or closed ring. Does not touch descriptors. */
 uint32_t ring_pending(const Ring *ring);
-/* Sets or frees a row of the stream table. */
+/* Sets or frees a row of the stream table; one that says so already is left as it is. */
 void ring_set_stream(Ring *ring, uint32_t row, const RingStream *stream);
 /* Tells the client and wakes it; fetches answer RING_BROKEN from now on. */
 void ring_close(Ring *ring, RingClosed why);

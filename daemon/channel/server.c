@@ -425,6 +425,10 @@ ChannelServer *channel_server_free(ChannelServer *server) {
         return NULL;
 }
 
+void channel_server_set_undo(ChannelServer *server, unsigned thread, Undo *undo) {
+        server->threads[thread].scratch.undo = undo; /* read in turns; the first COMMAND_ADD comes after this */
+}
+
 int channel_server_event_fd(const ChannelServer *server) {
         return server->event_fd;
 }

@@ -35,6 +35,7 @@ typedef struct TurnScratch {
         IvBatch ivs;
         uint32_t n_turns;   /* that are left in this round, this one included */
         uint64_t turn_usec; /* how long a turn takes, about */
+        Undo *undo;         /* NULL: nothing outlives the process */
 } TurnScratch;
 
 /* Asks for the memory that a turn of the channel will need, in this many steps a turn apart, from 0. */

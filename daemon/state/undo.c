@@ -48,16 +48,17 @@ bool undo_has_room(const Undo *undo) {
 void undo_commit(Undo *undo, uint64_t *place, uint64_t value) {
         UndoLog *log = undo->log;
 
-        assert((uint8_t *)place >= undo->state && (uint8_t *)place < undo->state + undo->state_size);
         in_order();
-        if (log->n > 0) {
+        if (log->n > 0 && place) {
+                assert((uint8_t *)place >= undo->state && (uint8_t *)place < undo->state + undo->state_size);
                 log->place = (uint64_t)((uint8_t *)place - undo->state);
                 log->value = value;
                 in_order();
                 __atomic_store_n(&log->n, COMMITTED, __ATOMIC_RELAXED); /* this is it */
                 in_order();
         }
-        __atomic_store_n(place, value, __ATOMIC_RELAXED); /* ... or this, where nothing was noted */
+        if (place)
+                __atomic_store_n(place, value, __ATOMIC_RELAXED); /* ... or this, where nothing was noted */
         in_order();
         __atomic_store_n(&log->n, 0, __ATOMIC_RELAXED);
 }

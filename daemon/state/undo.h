@@ -39,7 +39,7 @@ typedef struct Undo {
 int undo_note(Undo *undo, const void *place, size_t len);
 /* Whether there is room for one frame more. */
 bool undo_has_room(const Undo *undo);
-/* *place = value, and the turn so far holds. */
+/* *place = value (NULL: nothing), and the turn so far holds. */
 void undo_commit(Undo *undo, uint64_t *place, uint64_t value);
 /* In a new process, before anything else looks at the state: what was not committed is undone. Can be repeated after a
  * death in its midst. 0; -EBADMSG: the log is none of ours. */

@@ -9,6 +9,7 @@ ring_unit_tests = \
 	tests/unit/test-ring-lies \
 	tests/unit/test-ring-race \
 	tests/unit/test-ring-region \
+	tests/unit/test-ring-restart \
 	tests/unit/test-ring-uid \
 	tests/unit/test-undo \
 	tests/unit/test-seats
@@ -38,6 +39,10 @@ tests_unit_test_ring_race_LDADD = libkeyplane.la $(CHECK_LIBS) -lpthread
 tests_unit_test_ring_region_SOURCES = tests/unit/test-ring-region.c
 tests_unit_test_ring_region_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_ring_region_LDADD = libkeyplane.la $(CHECK_LIBS)
+
+tests_unit_test_ring_restart_SOURCES = tests/unit/test-ring-restart.c
+tests_unit_test_ring_restart_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_ring_restart_LDADD = libkeyplane.la $(CHECK_LIBS)
 
 tests_unit_test_ring_uid_SOURCES = tests/unit/test-ring-uid.c
 tests_unit_test_ring_uid_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)

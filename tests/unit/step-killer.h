@@ -56,6 +56,15 @@ _unused_ static bool step_once(pid_t child) {
         return true;
 }
 
+/* To where the work itself stands still once. */
+_unused_ static void step_skip(pid_t child) {
+        int status;
+
+        ck_assert_int_eq(ptrace(PTRACE_CONT, child, NULL, NULL), 0);
+        ck_assert_int_eq(waitpid(child, &status, 0), child);
+        ck_assert(WIFSTOPPED(status) && WSTOPSIG(status) == SIGSTOP);
+}
+
 _unused_ static void step_kill(pid_t child) {
         ck_assert_int_eq(kill(child, SIGKILL), 0);
         ck_assert_int_eq(waitpid(child, NULL, 0), child);
@@ -75,5 +84,5 @@ _unused_ static unsigned long kill_after(Work *work, void *argument, unsigned lo
 /* The same numbers at every run, so that what failed fails again. */
 _unused_ static unsigned long random_below(uint64_t *seed, unsigned long limit) {
         *seed = *seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-        return (unsigned long)(*seed >> 33) % limit;
+        return limit > 0 ? (unsigned long)(*seed >> 33) % limit : 0;
 }
