@@ -23,8 +23,12 @@
  *
  * Errors common to all calls on a channel: -EPIPE the channel was closed by its owner, an
  * admin or the end of the session; -EPROTO the daemon closed it because the ring was violated;
- * -ESTALE the daemon was restarted without keeping this channel, open a new one; -ECHILD called
+ * -ESTALE the daemon ended without keeping this channel, get new descriptors; -ECHILD called
  * in a forked child.
+ *
+ * Restarts. A daemon that keeps its channels is missed by nobody: what was submitted is answered by
+ * the next one, each frame once, and calls that wait go on waiting until their timeout. While the
+ * service manager has the channel for the next daemon it is not stale, however long that takes.
  */
 #ifndef FRAMEKEY_H
 #define FRAMEKEY_H

@@ -67,7 +67,8 @@ static const uint8_t *iv_next(const Turn *turn) {
 /* What a turn changed under a lock is committed before that is given back: nobody else may have built on it when it is
  * undone. */
 static void leave(Turn *turn) {
-        ring_commit(turn->channel->ring, turn->scratch->undo);
+        if (turn->scratch->undo)
+                ring_commit(turn->channel->ring, turn->scratch->undo);
         session_leave(turn->entered);
         if (turn->also)
                 session_leave(turn->also);

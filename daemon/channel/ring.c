@@ -611,9 +611,7 @@ void ring_complete(Ring *ring, const RingRequest *request, const RingCompletion 
 }
 
 void ring_commit(Ring *ring, Undo *undo) {
-        assert(!ring->state || undo);
-        if (undo)
-                undo_commit(undo, ring->state ? &ring->state->done : NULL, ring->completed);
+        undo_commit(undo, ring->state ? &ring->state->done : NULL, ring->completed);
 }
 
 void ring_publish(Ring *ring) {

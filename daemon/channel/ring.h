@@ -156,8 +156,8 @@ int ring_fetch(Ring *ring, uint8_t *scratch, RingRequest *ret_request);
 /* Writes the completion of the request fetched last, and its payload, completion->frame_len <= out_max
  * bytes; `payload` may be NULL with 0 bytes. Not visible to the client before ring_publish(). */
 void ring_complete(Ring *ring, const RingRequest *request, const RingCompletion *completion, const uint8_t *payload);
-/* Ends a turn: completions, and what was noted in `undo` (NULL without a state), will be there for whoever takes over.
- * Under the locks of all that was noted. */
+/* Ends a turn of a ring that has a state, and a thread's where others do: completions, and what was noted in `undo`,
+ * will be there for whoever takes over. Under the locks of all that was noted. */
 void ring_commit(Ring *ring, Undo *undo);
 /* After the commit: makes completions visible and rings the client if it asked to be woken. Cheap if there are none. */
 void ring_publish(Ring *ring);

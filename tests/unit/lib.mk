@@ -10,6 +10,7 @@ lib_channel_tests = \
 	tests/unit/test-channel \
 	tests/unit/test-channel-formats \
 	tests/unit/test-channel-life \
+	tests/unit/test-channel-restart \
 	tests/unit/test-channel-stress
 lib_public_tests = \
 	tests/unit/test-names \
@@ -59,6 +60,10 @@ tests_unit_test_channel_formats_LDADD = libclient/libframekey.la libkeyplane.la 
 tests_unit_test_channel_life_SOURCES = tests/unit/test-channel-life.c $(echo_server)
 tests_unit_test_channel_life_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_channel_life_LDADD = libclient/libframekey.la libkeyplane.la $(LIBGCRYPT_LIBS) $(CHECK_LIBS)
+
+tests_unit_test_channel_restart_SOURCES = tests/unit/test-channel-restart.c tests/unit/runner.h
+tests_unit_test_channel_restart_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_channel_restart_LDADD = libclient/libframekey.la libkeyplane.la $(LIBGCRYPT_LIBS) $(CHECK_LIBS)
 
 tests_unit_test_channel_stress_SOURCES = tests/unit/test-channel-stress.c $(echo_server)
 tests_unit_test_channel_stress_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
