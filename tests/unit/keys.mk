@@ -15,6 +15,7 @@ keys_unit_tests = \
 	tests/unit/test-wrap \
 	tests/unit/test-wrap-plain \
 	tests/unit/test-wrapped \
+	tests/unit/test-channel-adopt \
 	tests/unit/test-data-plane \
 	tests/unit/test-transcrypt \
 	tests/unit/test-transcrypt-limits \
@@ -83,6 +84,10 @@ tests_unit_test_wrap_plain_LDADD = libkeyplane.la $(CHECK_LIBS)
 tests_unit_test_wrapped_SOURCES = tests/unit/test-wrapped.c
 tests_unit_test_wrapped_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_wrapped_LDADD = libkeyplane.la $(CHECK_LIBS)
+
+tests_unit_test_channel_adopt_SOURCES = tests/unit/test-channel-adopt.c
+tests_unit_test_channel_adopt_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_channel_adopt_LDADD = libclient/libframekey.la libkeyplane.la $(CHECK_LIBS)
 
 tests_unit_test_data_plane_SOURCES = tests/unit/test-data-plane.c
 tests_unit_test_data_plane_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
