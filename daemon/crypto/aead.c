@@ -76,6 +76,14 @@ static gcry_error_t begin(Aead *aead, const uint8_t *iv, const void *aad, size_t
         return error;
 }
 
+/* A call that failed half way leaves a rest of its associated data in the handle, which gcry_cipher_setiv() does not
+ * clear: the next frame would be sealed with a wrong tag, or a good one refused. */
+static int leave_frame(Aead *aead, gcry_error_t error) {
+        if (error)
+                (void)gcry_cipher_reset(aead->cipher); /* fails for no handle that was opened */
+        return leave(error);
+}
+
 int aead_seal(Aead *aead, const uint8_t iv[AEAD_IV_LEN], const void *aad, size_t aad_len, const void *in, size_t len,
               void *out, uint8_t ret_tag[AEAD_TAG_LEN]) {
         gcry_error_t error;
@@ -86,7 +94,7 @@ int aead_seal(Aead *aead, const uint8_t iv[AEAD_IV_LEN], const void *aad, size_t
                 error = gcry_cipher_encrypt(aead->cipher, out, len, in, len);
         if (!error)
                 error = gcry_cipher_gettag(aead->cipher, ret_tag, AEAD_TAG_LEN);
-        return leave(error);
+        return leave_frame(aead, error);
 }
 
 int aead_open(Aead *aead, const uint8_t iv[AEAD_IV_LEN], const void *aad, size_t aad_len, const void *in, size_t len,
@@ -97,11 +105,11 @@ int aead_open(Aead *aead, const uint8_t iv[AEAD_IV_LEN], const void *aad, size_t
         if (!error && len > 0)
                 error = gcry_cipher_decrypt(aead->cipher, out, len, in, len);
         if (error)
-                return leave(error);
+                return leave_frame(aead, error);
         error = gcry_cipher_checktag(aead->cipher, tag, AEAD_TAG_LEN);
         if (gcry_err_code(error) == GPG_ERR_CHECKSUM) {
                 wipe_registers();
                 return AEAD_FORGED;
         }
-        return leave(error);
+        return leave_frame(aead, error);
 }

@@ -171,6 +171,13 @@ static gcry_error_t gcm_run(SuiteCipher *cipher, const SuiteFrame *frame, Cipher
         return error;
 }
 
+/* A call that failed half way leaves a rest of its associated data in the handle, see aead.c. */
+static int gcm_leave(SuiteCipher *cipher, gcry_error_t error) {
+        if (error)
+                (void)gcry_cipher_reset(cipher->cipher); /* fails for no handle that was opened */
+        return leave(error);
+}
+
 /* ---- CTR and HMAC ---- */
 
 static gcry_error_t ctr_run(SuiteCipher *cipher, const SuiteFrame *frame, Ciphertext ciphertext) {
@@ -228,7 +235,7 @@ int suite_seal(SuiteCipher *cipher, const SuiteFrame *frame, uint8_t *ret_tag) {
                 error = gcm_run(cipher, frame, CIPHERTEXT_OUT);
                 if (!error)
                         error = gcry_cipher_gettag(cipher->cipher, ret_tag, tag_len);
-                return leave(error);
+                return gcm_leave(cipher, error);
         }
         error = ctr_run(cipher, frame, CIPHERTEXT_OUT);
         if (!error)
@@ -248,7 +255,7 @@ int suite_open(SuiteCipher *cipher, const SuiteFrame *frame, const uint8_t *tag)
                 error = gcm_run(cipher, frame, CIPHERTEXT_IN);
                 if (!error)
                         error = gcry_cipher_checktag(cipher->cipher, tag, tag_len);
-                return leave(error);
+                return gcm_leave(cipher, error);
         }
         error = mac_run(cipher, frame, CIPHERTEXT_IN);
         if (!error)
