@@ -37,7 +37,7 @@ struct Operation {
 static void batch_put(Batch *batch) {
         if (!batch || --batch->n_pending > 0)
                 return;
-        (void)sd_bus_reply_method_return(batch->message, "u", batch->n_stepped); /* the caller may be gone */
+        request_answered(batch->message, sd_bus_reply_method_return(batch->message, "u", batch->n_stepped));
         sd_bus_message_unref(batch->message);
         free(batch);
 }
@@ -125,7 +125,7 @@ static void operation_audit(const Operation *operation, uint32_t step, const cha
 static void operation_refuse(Operation *operation, sd_bus_error *error) {
         operation_audit(operation, AUDIT_NO_NUMBER, error_short_name(error));
         if (operation->message)
-                (void)sd_bus_reply_method_error(operation->message, error); /* the caller may be gone */
+                request_answered(operation->message, sd_bus_reply_method_error(operation->message, error));
         sd_bus_error_free(error);
         (void)operation_free(operation);
 }
@@ -145,10 +145,11 @@ static int plan_use(const Operation *operation) {
 }
 
 static void answer_installed(const Operation *operation, uint64_t generation) {
-        if (operation->action == AUDIT_IMPORT_WRAPPED)
-                (void)sd_bus_reply_method_return(operation->message, "ut", operation->index, generation);
-        else
-                (void)sd_bus_reply_method_return(operation->message, "t", generation); /* the caller may be gone */
+        int r = operation->action == AUDIT_IMPORT_WRAPPED
+                        ? sd_bus_reply_method_return(operation->message, "ut", operation->index, generation)
+                        : sd_bus_reply_method_return(operation->message, "t", generation);
+
+        request_answered(operation->message, r);
 }
 
 static void on_installed(Session *plane_session, int result, uint64_t generation, uint32_t step, void *userdata) {
@@ -186,7 +187,7 @@ static void on_stepped(Session *plane_session, int result, uint64_t generation, 
         if (operation->batch)
                 operation->batch->n_stepped++;
         else
-                (void)sd_bus_reply_method_return(operation->message, "u", step); /* the caller may be gone */
+                request_answered(operation->message, sd_bus_reply_method_return(operation->message, "u", step));
         (void)operation_free(operation);
 }
 

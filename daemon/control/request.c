@@ -210,3 +210,8 @@ int request_audit(const SessionObject *session, const AuditRecord *record, int r
         audit_write(session->daemon->audit, &told);
         return r;
 }
+
+void request_answered(sd_bus_message *message, int r) {
+        if (r < 0)
+                (void)sd_bus_reply_method_errno(message, r, NULL); /* the caller may be gone */
+}

@@ -57,3 +57,6 @@ int request_check_unlocked(const Daemon *daemon, sd_bus_error *error);
 AuditRecord request_record(AuditAction action, const Caller *caller, const char *participant, uint32_t index);
 /* Tells a call's result, and passes `r` through. `error` says what went wrong if r < 0. */
 int request_audit(const SessionObject *session, const AuditRecord *record, int r, const sd_bus_error *error);
+/* For answers that come later than the call, with what sending one came to: where it failed, the caller is told that,
+ * instead of waiting for ever. */
+void request_answered(sd_bus_message *message, int r);

@@ -67,10 +67,8 @@ static void on_code(const SecurityCode *code, int result, const char *digits, vo
         if (result != 0)
                 r = error_set_outcome(&error, result);
         (void)audit(call->session, &call->caller, r, &error);
-        if (r < 0)
-                (void)sd_bus_reply_method_error(call->message, &error); /* the caller may be gone */
-        else
-                (void)reply(call, code, digits);
+        request_answered(call->message,
+                         r < 0 ? sd_bus_reply_method_error(call->message, &error) : reply(call, code, digits));
 }
 
 static const char *name_of(uint32_t participant, void *userdata) {
