@@ -28,6 +28,7 @@ struct SessionJob {
         SessionOrigin origin;
         bool fills_in;       /* JOB_AHEAD: a kept step, see chain_fill_in() */
         ScheduleStep *ready; /* JOB_IMPORT: the key itself, nothing is to be derived for it */
+        uint64_t package;    /* that it came in, see Session.packages */
         DeriverClass class;
         Schedule schedule;
         SessionDone done;
@@ -39,6 +40,9 @@ struct SessionJob {
 
 /* What the peers use is 100,000: some 20 ms. */
 #define AHEAD_ITERATIONS_CHEAP 200000u
+
+/* After a step ahead could not be derived: until then a receiver cannot follow its sender. */
+#define AHEAD_AGAIN_USEC (1 * USEC_PER_SEC)
 
 static void job_unlink(SessionJob *job) {
         SessionJob **link = &job->session->jobs;
@@ -95,10 +99,12 @@ static void import_done(SessionJob *job) {
         int r = job->derive.error;
         bool wrapped;
 
+        wrapped = job->ready;
+        if (r == 0 && wrapped && replay_seen(session->packages, job->package)) /* twice at the same time */
+                r = SESSION_FORGED;
         if (r == 0)
-                r = chain_new(&chain, &job->schedule, step, job->ready ? job->ready : job->derive.result);
+                r = chain_new(&chain, &job->schedule, step, wrapped ? job->ready : job->derive.result);
         if (r == 0) {
-                wrapped = job->ready;
                 job->derive.result = job->ready = NULL; /* one of them was taken over, the other is NULL */
                 r = wrapped ? 0 : name_chain(job, chain);
         }
@@ -112,6 +118,9 @@ static void import_done(SessionJob *job) {
                 chain = chain_unref(chain);
                 session_unlock(session);
         }
+        /* Not before: a package whose key could not be taken in may be tried again. */
+        if (r == 0 && wrapped)
+                replay_add(session->packages, job->package);
         job_finish(job, r, generation, step);
 }
 
@@ -186,6 +195,11 @@ static void mark_users(Session *session, uint32_t index, const Chain *chain) {
                         session_mark(session, session->participants[i]);
 }
 
+static void look_again_later(Session *session) {
+        session->look_again_usec = clock_boottime_usec() + AHEAD_AGAIN_USEC;
+        session_attend_at(session, NULL, session->look_again_usec);
+}
+
 static void ahead_done(SessionJob *job) {
         Session *session = job->session;
         Chain *chain = job->chain;
@@ -193,8 +207,10 @@ static void ahead_done(SessionJob *job) {
         session_lock(session);
         chain_set_deriving(chain, job->class, false);
         mark_users(session, job->index, chain);
-        if (job_append(job) == 0) /* else the arena is full: stop looking ahead, a ratchet by hand says so */
+        if (job_append(job) == 0)
                 session_look_ahead(session, job->index, chain);
+        else
+                look_again_later(session); /* the arena is full: a ratchet by hand says so */
         job->chain = chain_unref(chain);
         session_unlock(session);
         job_finish(job, 0, 0, 0);
@@ -323,7 +339,7 @@ int session_generate(Session *session, uint32_t participant, uint32_t index, con
 }
 
 int derive_install(Session *session, uint32_t participant, uint32_t index, ScheduleStep *secrets,
-                   const Schedule *schedule, uint32_t step, SessionDone done, void *userdata) {
+                   const Schedule *schedule, uint32_t step, uint64_t package, SessionDone done, void *userdata) {
         SessionJob *job = NULL;
         int r = 0;
 
@@ -338,6 +354,7 @@ int derive_install(Session *session, uint32_t participant, uint32_t index, Sched
                 return r != 0 ? r : -ENOMEM;
         }
         job->ready = secrets;
+        job->package = package;
         job->step = step;
         job->origin = SESSION_UNWRAPPED;
         job->done = done;
@@ -452,18 +469,44 @@ void session_look_ahead(Session *session, uint32_t index, Chain *chain) {
                 return;
 
         job = job_new(session, JOB_AHEAD, SESSION_SHARED, index, chain_schedule(chain));
-        if (!job)
-                return; /* the next step or import tries again */
+        if (!job) {
+                look_again_later(session);
+                return;
+        }
         job->chain = chain_ref(chain);
         job->class = class;
         job->fills_in = fills_in;
         if (job_derive_next(job, class) < 0) {
                 chain_unref(chain);
                 job_free(job);
+                look_again_later(session);
                 return;
         }
         chain_set_deriving(chain, class, true);
         job_link(job);
+}
+
+void session_look_again(Session *session, uint64_t now_usec) {
+        if (session->look_again_usec == 0)
+                return;
+        if (session->look_again_usec > now_usec) {
+                session_attend_at(session, NULL, session->look_again_usec);
+                return;
+        }
+        session->look_again_usec = 0;
+        for (uint32_t index = 0; index < session->config.ring_size; index++) {
+                Chain *shared = session->shared ? session->shared[index].chain : NULL;
+
+                if (shared)
+                        session_look_ahead(session, index, shared);
+                for (size_t i = 0; i < session->n_participants; i++) {
+                        Participant *participant = session->participants[i];
+                        Chain *chain = participant ? participant->slots[index].chain : NULL;
+
+                        if (chain && chain != shared)
+                                session_look_ahead(session, index, chain);
+                }
+        }
 }
 
 void session_cancel_jobs(Session *session) {

@@ -398,6 +398,7 @@ uint64_t session_attend(Session *session, uint64_t now_usec) {
 
         session->attend_usec = USEC_INFINITY;
         session_lock(session);
+        session_look_again(session, now_usec);
         rotate_attend(session, now_usec);
         if (session->shared)
                 attend_shared(session, now_usec);

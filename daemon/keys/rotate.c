@@ -340,8 +340,6 @@ int session_import_wrapped(Session *session, uint32_t id, uint32_t index, const 
                 index = key.index;
         key.schedule.replace = true; /* its sender says what is under its KIDs */
         *ret_index = index;
-        r = derive_install(session, id, index, key.secrets, &key.schedule, key.step, done, userdata);
-        if (r == 0)
-                replay_add(session->packages, replay_tag(package + WRAP_ENC_OFFSET));
-        return r;
+        return derive_install(session, id, index, key.secrets, &key.schedule, key.step,
+                              replay_tag(package + WRAP_ENC_OFFSET), done, userdata);
 }

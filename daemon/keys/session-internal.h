@@ -181,8 +181,9 @@ struct Session {
         struct SecurityCode *codes; /* codes on their way; main thread */
 
         Turnstile lock;
-        atomic_bool dirty;    /* a data thread changed something the main thread must look at */
-        uint64_t attend_usec; /* when time changes something; main thread */
+        atomic_bool dirty;        /* a data thread changed something the main thread must look at */
+        uint64_t attend_usec;     /* when time changes something; main thread */
+        uint64_t look_again_usec; /* when to look ahead again, after that failed; 0: it did not; main thread */
 
         Participant **participants; /* by id; NULL: gone */
         size_t n_participants;
@@ -295,14 +296,17 @@ void rotate_attend(Session *session, uint64_t now_usec);
 /* derive.c: main thread, with the lock held */
 /* Drops the steps of this chain that nobody needs any more, and derives further ones ahead. */
 void session_look_ahead(Session *session, uint32_t index, Chain *chain);
+/* The same for all keys, some time after that failed for one. */
+void session_look_again(Session *session, uint64_t now_usec);
 /* As session_import(), for a key of any origin; with or without the lock. */
 int derive_import(Session *session, uint32_t participant, uint32_t index, Secret *secret, const Schedule *schedule,
                   uint32_t step, SessionOrigin origin, SessionDone done, void *userdata);
 /* How long a fresh secret of this schedule is. */
 size_t derive_secret_len(const Schedule *schedule);
-/* Installs a key that needs no derivation any more, by way of the deriver; `step` is taken over. */
+/* Installs a key that needs no derivation any more, by way of the deriver; the secrets are taken over. `package` is the
+ * replay_tag() of what it came in. */
 int derive_install(Session *session, uint32_t participant, uint32_t index, ScheduleStep *secrets,
-                   const Schedule *schedule, uint32_t step, SessionDone done, void *userdata);
+                   const Schedule *schedule, uint32_t step, uint64_t package, SessionDone done, void *userdata);
 /* Ends all derivations of a dying session: their callbacks get SESSION_CLOSED. Without the lock. */
 void session_cancel_jobs(Session *session);
 
