@@ -35,9 +35,10 @@ examples_media_process_LDADD = libclient/libframekey.la $(LIBSYSTEMD_LIBS)
 dist_check_SCRIPTS += tests/docs/test-embedding-example.sh
 TESTS += tests/docs/test-embedding-example.sh
 
-# What takes minutes: twenty simulated days.
+# What takes minutes: twenty simulated days; every call of the daemon that can fail, failing.
 check-long: $(check_PROGRAMS)
 	$(AM_TESTS_ENVIRONMENT) $(srcdir)/tests/sim/call-day-long.sh
+	$(AM_TESTS_ENVIRONMENT) $(srcdir)/tests/faults/test-faults.sh 1 0
 .PHONY: check-long
 
 # For build-aux/run-checks, which picks suites by name.
