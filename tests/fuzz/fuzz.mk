@@ -21,6 +21,8 @@ fuzz_frame_sources = tests/fuzz/fuzz-frame.c daemon/format/injected.c daemon/for
 fuzz_inspect_sources = tests/fuzz/fuzz-inspect.c cli/inspect-formats.c daemon/format/dave.c daemon/format/sframe.c \
 	daemon/format/trailer.c libclient/names.c libclient/trailer.c libclient/payload.c \
 	libclient/codec/clear.c libclient/codec/dave-ranges.c libclient/codec/escape.c libclient/codec/nalu.c
+fuzz_ring_sources = tests/fuzz/fuzz-ring.c daemon/channel/ring.c daemon/channel/ring-doorbell.c \
+	daemon/channel/ring-layout.c daemon/channel/ring-region.c
 fuzz_sframe_sources = tests/fuzz/fuzz-sframe.c daemon/format/sframe.c
 fuzz_trailer_sources = tests/fuzz/fuzz-trailer.c libclient/trailer.c
 # Includes daemon/keys/wrap.c.
@@ -36,6 +38,7 @@ EXTRA_DIST += \
 	tests/fuzz/corpus/dave-ranges \
 	tests/fuzz/corpus/frame \
 	tests/fuzz/corpus/inspect \
+	tests/fuzz/corpus/ring \
 	tests/fuzz/corpus/sframe \
 	tests/fuzz/corpus/trailer \
 	tests/fuzz/corpus/wrap \
@@ -45,6 +48,7 @@ EXTRA_DIST += \
 	tests/fuzz/fuzz-dave-ranges.c \
 	tests/fuzz/fuzz-frame.c \
 	tests/fuzz/fuzz-inspect.c \
+	tests/fuzz/fuzz-ring.c \
 	tests/fuzz/fuzz-sframe.c \
 	tests/fuzz/fuzz-trailer.c \
 	tests/fuzz/fuzz-wrap.c \
@@ -54,7 +58,8 @@ EXTRA_DIST += \
 	tests/fuzz/run-fuzz \
 	tests/fuzz/status.awk
 
-fuzz_targets = fuzz-codec fuzz-config fuzz-dave fuzz-dave-ranges fuzz-frame fuzz-inspect fuzz-sframe fuzz-trailer fuzz-wrap
+fuzz_targets = fuzz-codec fuzz-config fuzz-dave fuzz-dave-ranges fuzz-frame fuzz-inspect fuzz-ring fuzz-sframe \
+	fuzz-trailer fuzz-wrap
 .PHONY: fuzz fuzz-status fuzz-merge $(fuzz_targets)
 fuzz: $(fuzz_targets)
 fuzz-status:
@@ -73,6 +78,8 @@ fuzz-frame:
 	$(RUN_FUZZ) frame $(fuzz_frame_sources)
 fuzz-inspect:
 	FUZZ_LIBS='$(JANSSON_LIBS)' $(RUN_FUZZ) inspect $(fuzz_inspect_sources)
+fuzz-ring:
+	$(RUN_FUZZ) ring $(fuzz_ring_sources)
 fuzz-sframe:
 	$(RUN_FUZZ) sframe $(fuzz_sframe_sources)
 fuzz-trailer:
