@@ -16,6 +16,7 @@ man_pages = \
 	docs/org.framekey1.5
 dist_man_MANS += $(man_pages)
 EXTRA_DIST += $(man_pages:=.scd)
+dist_doc_DATA = docs/security.md
 MAINTAINERCLEANFILES = $(man_pages)
 
 SCDOC = scdoc

@@ -17,7 +17,7 @@ tests_call_wrapped_call_SOURCES = tests/call/wrapped-call.c $(call_side)
 tests_call_wrapped_call_CFLAGS = $(call_cflags) -pthread
 tests_call_wrapped_call_LDADD = $(call_libs) -lpthread
 
-call_tests = tests/call/test-flood.sh tests/call/test-transcrypt.sh tests/call/test-wrapped-call.sh
+call_tests = tests/call/test-transcrypt.sh tests/call/test-wrapped-call.sh
 EXTRA_DIST += tests/call/frames.mjs
 TESTS += $(call_tests)
 dist_check_SCRIPTS += $(call_tests)

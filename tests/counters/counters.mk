@@ -4,6 +4,3 @@ check_PROGRAMS += tests/counters/kills
 tests_counters_kills_SOURCES = tests/counters/kills.c $(call_side)
 tests_counters_kills_CFLAGS = $(call_cflags) -pthread
 tests_counters_kills_LDADD = $(call_libs) libkeyplane.la -lpthread
-
-TESTS += tests/counters/test-kills.sh
-dist_check_SCRIPTS += tests/counters/test-kills.sh

@@ -24,5 +24,6 @@ tests_hostile_fairness_SOURCES = \
 tests_hostile_fairness_CFLAGS = $(AM_CFLAGS) $(LIBSYSTEMD_CFLAGS)
 tests_hostile_fairness_LDADD = libclient/libframekey-bus.la libclient/libframekey.la $(LIBSYSTEMD_LIBS)
 
-TESTS += tests/hostile/test-fairness.sh tests/hostile/test-hostile.sh
+TESTS += tests/hostile/test-fairness.sh
+# The other is run by tests/promises/P5.
 dist_check_SCRIPTS += tests/hostile/test-fairness.sh tests/hostile/test-hostile.sh

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # framekeyd where it will live: below a systemd, on a system bus, on a user's bus.
 
-nspawn_scripts = tests/nspawn/test-run-in-container.sh tests/nspawn/test-unit.sh tests/nspawn/test-user-bus.sh
+nspawn_scripts = tests/nspawn/test-run-in-container.sh tests/nspawn/test-user-bus.sh
 dist_check_SCRIPTS += $(nspawn_scripts)
 TESTS += $(nspawn_scripts)
 EXTRA_DIST += tests/nspawn/ct-run
@@ -24,9 +24,7 @@ clean-container:
 nspawn_tests = \
 	tests/nspawn/admin.nspawn \
 	tests/nspawn/boot.nspawn \
-	tests/nspawn/crash.nspawn \
 	tests/nspawn/credentials.nspawn \
-	tests/nspawn/exposure.nspawn \
 	tests/nspawn/reload.nspawn \
 	tests/nspawn/rotate.nspawn \
 	tests/nspawn/tool.nspawn \

@@ -7,8 +7,6 @@ check_PROGRAMS += \
 	tests/scan/scan-victim
 scan_tests = \
 	tests/scan/test-scan.sh \
-	tests/scan/test-daemon-scan.sh \
-	tests/scan/test-life-scan.sh \
 	tests/scan/test-transcrypt-scan.sh \
 	tests/scan/test-wrapped-scan.sh
 dist_check_SCRIPTS += $(scan_tests)

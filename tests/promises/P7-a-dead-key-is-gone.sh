@@ -18,12 +18,12 @@ old='^[a-z0-9-]*\.0[+ ]|^material[a-z-]*\.1[+ ]'
 old_material='^secret|^material[a-z-]*\.1\+16 '
 
 skip() {
-        echo "test-life-scan: skipped: $*" >&2
+        echo "P7: skipped: $*" >&2
         exit 77
 }
 
 fail() {
-        echo "test-life-scan: FAILED: $*" >&2
+        echo "P7: FAILED: $*" >&2
         exit 1
 }
 

@@ -13,12 +13,12 @@ framekeyctl=$build/cli/framekeyctl
 phrase='a passphrase that nobody was told'
 
 skip() {
-        echo "test-daemon-scan: skipped: $*" >&2
+        echo "P1: skipped: $*" >&2
         exit 77
 }
 
 fail() {
-        echo "test-daemon-scan: FAILED: $*" >&2
+        echo "P1: FAILED: $*" >&2
         exit 1
 }
 
@@ -76,6 +76,7 @@ if [ "${1:-}" = --inside ]; then
 fi
 [ "$(id -u)" -eq 0 ] || skip "only root may read the memory of other processes"
 "$here/../with-daemon" --daemon-arg=--no-secretmem -- "$0" --inside found || exit
+# shellcheck disable=SC2016
 "$here/../with-daemon" -- bash -c '[ "$(busctl --system get-property org.framekey1 /org/framekey1 org.framekey1.Manager MemoryProtection)" = "s \"secretmem\"" ]' ||
         skip "this kernel has no memfd_secret"
 exec "$here/../with-daemon" -- "$0" --inside none
