@@ -10,7 +10,7 @@ python_modules = \
 	adapters/python/framekey/errors.py \
 	adapters/python/framekey/py.typed \
 	adapters/python/framekey/session.py
-EXTRA_DIST += $(python_modules) adapters/python/README.md examples/aiortc-call.py
+EXTRA_DIST += $(python_modules) adapters/python/README.md examples/aiortc-call.py examples/bot.py
 
 if ENABLE_PYTHON
 framekeypythondir = $(pythondir)/framekey

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # The bindings for other languages, with a real daemon behind them.
-adapter_tests = tests/adapters/python/test-aiortc.sh tests/adapters/python/test-frames.sh \
+adapter_tests = tests/adapters/python/test-aiortc.sh tests/adapters/python/test-bot.sh tests/adapters/python/test-frames.sh \
 	tests/adapters/python/test-types.sh
 dist_check_SCRIPTS += $(adapter_tests)
 TESTS += $(adapter_tests)

@@ -85,7 +85,7 @@ class Hooks(unittest.IsolatedAsyncioTestCase):
                 wire = b"".join(codecs.depayload(parameters, payload) for payload in payloads)
                 self.assertNotIn(plain[-1][-30:], wire, mime_type)
                 tasks.put((parameters, JitterFrame(data=wire, timestamp=number)))
-                self.assertEqual(tasks.get()[1].data, plain[-1], mime_type)
+                self.assertEqual(tasks.get(timeout=10)[1].data, plain[-1], mime_type)
 
     async def test_a_packet_that_was_encoded_elsewhere_is_encrypted_too(self):
         self.keys()
@@ -94,7 +94,7 @@ class Hooks(unittest.IsolatedAsyncioTestCase):
         packet.pts, packet.time_base = 0, fractions.Fraction(1, 48000)
         (payload,), _timestamp = _encoder_for(parameters_of("audio/opus"), sending).pack(packet)
         tasks.put((parameters_of("audio/opus"), JitterFrame(data=payload, timestamp=1)))
-        self.assertEqual(tasks.get()[1].data, b"\xf8" + bytes(40))
+        self.assertEqual(tasks.get(timeout=10)[1].data, b"\xf8" + bytes(40))
 
     async def test_nothing_goes_out_without_a_key_and_the_first_picture_is_whole(self):
         seen = []
