@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# The example of framekey-embedding(7) is the program that is built here. It works, and goes on with another media process
-# when the first one is killed.
+# The examples of framekey-embedding(7) are programs that are built here. The first works, and goes on with another media
+# process when one is killed.
 set -u
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -14,9 +14,9 @@ trap 'rm -rf "$work"' EXIT
 # shellcheck disable=SC2016
 sed -n '/^```$/,/^```$/s/^        *//p' "$root/docs/framekey-embedding.7.scd" | sort -u >"$work/quoted"
 [ "$(wc -l <"$work/quoted")" -ge 20 ] || { echo "framekey-embedding(7) quotes no C" >&2; exit 1; }
-sed 's/^ *//' "$root/examples/media-process.c" | sort -u >"$work/program"
+sed 's/^ *//' "$root/examples/media-process.c" "$root/examples/webrtc-transformers.cc" | sort -u >"$work/program"
 if comm -23 "$work/quoted" "$work/program" | grep . >&2; then
-        echo "framekey-embedding(7) quotes lines that are not in examples/media-process.c" >&2
+        echo "framekey-embedding(7) quotes lines that are not in examples/" >&2
         exit 1
 fi
 
