@@ -16,17 +16,28 @@
 #define PATIENCE_MSEC 2000
 #define POLL_USEC     2000
 
-static void map(RawChannel *raw) {
+static int map(RawChannel *raw) {
         const struct framekey_abi_layout *layout =
                 mmap(NULL, sizeof(*layout), PROT_READ, MAP_SHARED, raw->fds[RAW_RESPONSE], 0);
 
         if (layout == MAP_FAILED)
-                return;
+                return failed("cannot map the channel: %s", strerror(errno));
         raw->layout = *layout;
         (void)munmap((void *)layout, sizeof(*layout));
         raw->request =
                 mmap(NULL, raw->layout.request_size, PROT_READ | PROT_WRITE, MAP_SHARED, raw->fds[RAW_REQUEST], 0);
         raw->response = mmap(NULL, raw->layout.response_size, PROT_READ, MAP_SHARED, raw->fds[RAW_RESPONSE], 0);
+        if (raw->request == MAP_FAILED || raw->response == MAP_FAILED)
+                return failed("cannot map the channel: %s", strerror(errno));
+        raw->submitted = raw->request->submit.submit_index;
+        raw->reaped = raw->request->reap.completion_consumed;
+        return 0;
+}
+
+int raw_adopt(RawChannel *raw, const int fds[RAW_N_FDS]) {
+        *raw = (RawChannel){ .cookie = 1 };
+        memcpy(raw->fds, fds, sizeof(raw->fds));
+        return map(raw);
 }
 
 int raw_open(RawChannel *raw, framekey_session *session) {
@@ -45,12 +56,7 @@ int raw_open(RawChannel *raw, framekey_session *session) {
                                                 FRAMEKEY_CODEC_DATA, NULL, &raw->decrypt);
         if (r < 0)
                 return failed("cannot add a stream: %s", framekey_client_error(client));
-        map(raw);
-        if (!raw->request || raw->request == MAP_FAILED || raw->response == MAP_FAILED)
-                return failed("cannot map the channel: %s", strerror(errno));
-        raw->submitted = raw->request->submit.submit_index;
-        raw->reaped = raw->request->reap.completion_consumed;
-        return 0;
+        return map(raw);
 }
 
 void raw_drop(RawChannel *raw) {

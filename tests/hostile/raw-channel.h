@@ -36,6 +36,8 @@ typedef struct RawChannel {
 int failed(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 int raw_open(RawChannel *raw, framekey_session *session);
+/* One that was handed over by its descriptors, with the streams that are on it. */
+int raw_adopt(RawChannel *raw, const int fds[RAW_N_FDS]);
 /* Closes it in the daemon, too, if that still has it. */
 void raw_close(RawChannel *raw);
 /* Only this process's copies, without a word to the daemon. Keeps the path. */

@@ -1,9 +1,10 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Sourced by the tests with live peers: checks what they need, installs the peers into the build directory, and starts
-# the test again under a bus and a daemon of its own.
+# Sourced by the tests with live peers, here and in a browser: checks what they need, installs the peers into the build
+# directory, and starts the test again under a bus and a daemon of its own.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
+interop=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 export abs_top_builddir=${abs_top_builddir:-$(cd "$here/../.." && pwd)}
 export FRAMEKEYCTL=$abs_top_builddir/cli/framekeyctl
 
@@ -13,7 +14,7 @@ skip() {
 }
 
 run_peers() {
-        exec node --no-warnings "$here/$1"
+        exec node --no-warnings "$here/$1" "${@:2}"
 }
 
 if [ -z "${FRAMEKEYD_PID:-}" ]; then
@@ -23,6 +24,6 @@ if [ -z "${FRAMEKEYD_PID:-}" ]; then
         [ "$(node -p 'process.versions.node.split(".")[0] >= 18')" = true ] || skip "node is older than 18"
         [ -x "$FRAMEKEYCTL" ] || { echo "cli/framekeyctl was not built" >&2; exit 1; }
         export FRAMEKEY_PEERS=$abs_top_builddir/tests/interop/peers
-        "$here/install-peers" "$FRAMEKEY_PEERS" || exit
-        exec "$here/../with-daemon" ${daemons[@]+"${daemons[@]}"} "$0" "$@"
+        "$interop/install-peers" "$FRAMEKEY_PEERS" || exit
+        exec "$interop/../with-daemon" ${daemons[@]+"${daemons[@]}"} "$0" "$@"
 fi

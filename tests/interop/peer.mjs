@@ -50,12 +50,16 @@ function extractInlinedWorker() {
         return file;
 }
 
+// The worker's unmodified code.
+export function workerFile(product) {
+        return product === 'livekit' ?
+                join(packages(), 'node_modules/livekit-client/dist/livekit-client.e2ee.worker.mjs') :
+                extractInlinedWorker();
+}
+
 const products = {
         livekit: (options) => ({
-                worker: {
-                        file: join(packages(), 'node_modules/livekit-client/dist/livekit-client.e2ee.worker.mjs'),
-                        kind: 'module',
-                },
+                worker: { file: workerFile('livekit'), kind: 'module' },
                 keyProviderOptions: {
                         sharedKey: options.sharedKey ?? true,
                         ratchetSalt: options.salt ?? 'LKFrameEncryptionKey',
@@ -71,7 +75,7 @@ const products = {
                 namesCodecs: true,
         }),
         realtimekit: (options) => ({
-                worker: { file: extractInlinedWorker(), kind: 'script' },
+                worker: { file: workerFile('realtimekit'), kind: 'script' },
                 keyProviderOptions: {
                         sharedKey: true,
                         ratchetSalt: options.salt ?? 'RealtimeKitFrameEncryptionKey',
