@@ -1,0 +1,6 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# A call between Chromium, with RealtimeKit's worker, and examples/gstreamer-call.
+. "$(dirname "$0")/common.sh"
+find_browser
+run_peers call.mjs realtimekit script
