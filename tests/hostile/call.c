@@ -1,24 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What every program here begins with: a call to play in, a clock, and complaints. */
+/* What every program here begins with: a call to play in, and a clock. */
 #include "hostile.h"
 
-#include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-int failed(const char *format, ...) {
-        va_list arguments;
-
-        (void)fprintf(stderr, "%s: ", program_invocation_short_name);
-        va_start(arguments, format);
-        (void)vfprintf(stderr, format, arguments);
-        va_end(arguments);
-        (void)fputc('\n', stderr);
-        return -1;
-}
 
 uint64_t now_usec(void) {
         struct timespec ts;

@@ -19,6 +19,7 @@ tests_hostile_fairness_SOURCES = \
 	tests/hostile/call.c \
 	tests/hostile/fairness.c \
 	tests/hostile/hostile.h \
+	tests/hostile/raw-channel.c \
 	tests/hostile/raw-channel.h \
 	tests/hostile/victim.c
 tests_hostile_fairness_CFLAGS = $(AM_CFLAGS) $(LIBSYSTEMD_CFLAGS)

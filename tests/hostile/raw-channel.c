@@ -16,6 +16,17 @@
 #define PATIENCE_MSEC 2000
 #define POLL_USEC     2000
 
+int failed(const char *format, ...) {
+        va_list arguments;
+
+        (void)fprintf(stderr, "%s: ", program_invocation_short_name);
+        va_start(arguments, format);
+        (void)vfprintf(stderr, format, arguments);
+        va_end(arguments);
+        (void)fputc('\n', stderr);
+        return -1;
+}
+
 static int map(RawChannel *raw) {
         const struct framekey_abi_layout *layout =
                 mmap(NULL, sizeof(*layout), PROT_READ, MAP_SHARED, raw->fds[RAW_RESPONSE], 0);

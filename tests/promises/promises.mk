@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # One test or two for each promise of docs/security.md, named after it. What the promises rest on is tested elsewhere, too.
 
-promises_raw = tests/hostile/call.c tests/hostile/hostile.h tests/hostile/raw-channel.c tests/hostile/raw-channel.h
+promises_raw = tests/hostile/raw-channel.c tests/hostile/raw-channel.h
 promises_cflags = $(AM_CFLAGS) $(LIBSYSTEMD_CFLAGS)
 promises_libs = libclient/libframekey-bus.la libclient/libframekey.la $(LIBSYSTEMD_LIBS) -lpthread
 
