@@ -200,8 +200,10 @@ int framekey_session_add_stream(framekey_session *session, const char *channel_p
                                 const char *const *options, uint32_t *ret_stream);
 int framekey_session_remove_stream(framekey_session *session, const char *channel_path, uint32_t stream);
 
-/** A signal of the session; org.framekey1(5) says when each is sent. What a signal does not carry is 0 or "", and
- * UINT32_MAX for `key_index`. Strings are valid during the call. None holds a secret. */
+/** A signal of the session; org.framekey1(5) says when each is sent. "Restarted" is the library's own: another daemon
+ * serves from now on, with this session if it kept it; else its calls answer -ENXIO, and it is to be opened anew. What
+ * a signal does not carry is 0 or "", and UINT32_MAX for `key_index`. Strings are valid during the call. None holds a
+ * secret. */
 struct framekey_event {
         uint32_t size;
         const char *name;        /**< D-Bus member: "KeyInstalled", "RotationRequested", "DecryptionStalled", ... */

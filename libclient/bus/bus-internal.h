@@ -38,6 +38,7 @@ struct framekey_client {
 typedef struct SessionMatch {
         framekey_session *session;
         sd_bus_slot *slot; /* NULL: nobody */
+        sd_bus_slot *owner_slot;
         framekey_event_handler handler;
         void *userdata;
 } SessionMatch;
@@ -46,7 +47,7 @@ struct framekey_session {
         framekey_client *client;
         char *id;
         char *path;
-        char *daemon; /* unique name of the daemon that made it: only its signals are believed */
+        char *daemon; /* unique name of the daemon that serves it: only its signals are believed */
         SessionMatch match;
 };
 
@@ -90,6 +91,7 @@ static inline const char *identity_or_shared(const char *identity) {
 #define session_call(session, member, options, ret_reply, ...)                                                         \
         client_call((session)->client, (session)->path, SESSION_INTERFACE, member, options, ret_reply, __VA_ARGS__)
 
-/* Has the handler called for the session's signals, or not any more (NULL). `match` stays where it is until its slot is
- * released. 0 or negative errno, noted on the client. */
+/* Has the handler called for the session's signals, or not any more (NULL). `match` stays where it is until it is
+ * ended. 0 or negative errno, noted on the client. */
+void session_match_end(SessionMatch *match);
 int session_match(SessionMatch *match, framekey_session *session, framekey_event_handler handler, void *userdata);

@@ -59,7 +59,7 @@ int framekey_provider_new(framekey_session *session, framekey_provider **ret) {
 framekey_provider *framekey_provider_free(framekey_provider *provider) {
         if (!provider)
                 return NULL;
-        sd_bus_slot_unref(provider->match.slot);
+        session_match_end(&provider->match);
         for (size_t i = 0; i < provider->n_last; i++)
                 free(provider->last[i].identity);
         free(provider->last);

@@ -28,7 +28,7 @@ static int session_new(framekey_session **ret, framekey_client *client, const ch
 framekey_session *framekey_session_free(framekey_session *session) {
         if (!session)
                 return NULL;
-        sd_bus_slot_unref(session->match.slot);
+        session_match_end(&session->match);
         client_unref(session->client);
         free(session->id);
         free(session->path);

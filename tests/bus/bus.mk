@@ -19,6 +19,7 @@ bus_scripts = \
 	tests/bus/log-control.sh \
 	tests/bus/policy.sh \
 	tests/bus/quotas.sh \
+	tests/bus/restarted.sh \
 	tests/bus/sessions.sh \
 	tests/bus/settings.sh \
 	tests/bus/startup.sh \
@@ -41,6 +42,7 @@ bus_programs = \
 	tests/bus/test-keys \
 	tests/bus/test-life \
 	tests/bus/test-quotas \
+	tests/bus/test-restarted \
 	tests/bus/test-sessions \
 	tests/bus/test-settings \
 	tests/bus/test-wrapped
@@ -78,6 +80,9 @@ tests_bus_test_life_LDADD = libclient/libframekey.la $(bus_libs)
 tests_bus_test_quotas_SOURCES = tests/bus/test-quotas.c $(bus_client)
 tests_bus_test_quotas_CFLAGS = $(bus_cflags)
 tests_bus_test_quotas_LDADD = $(bus_libs)
+tests_bus_test_restarted_SOURCES = tests/bus/test-restarted.c
+tests_bus_test_restarted_CFLAGS = $(bus_cflags)
+tests_bus_test_restarted_LDADD = libclient/libframekey-bus.la libclient/libframekey.la $(bus_libs)
 tests_bus_test_sessions_SOURCES = tests/bus/test-sessions.c $(bus_client)
 tests_bus_test_sessions_CFLAGS = $(bus_cflags)
 tests_bus_test_sessions_LDADD = $(bus_libs)

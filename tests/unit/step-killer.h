@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "sanitizers.h"
 #include "util/util.h"
 
 #include <check.h>
@@ -18,6 +19,13 @@
 #define NEVER ULONG_MAX
 
 typedef void Work(void *argument);
+
+/* Whether an instruction is one of the work's: sanitizers and valgrind do many for each, and that would take hours. */
+_unused_ static bool can_step(void) {
+        const char *preloaded = getenv("LD_PRELOAD");
+
+        return PLAIN_MEMORY && !(preloaded && strstr(preloaded, "vgpreload"));
+}
 
 /* Starts `work` in a child that stands still before it. On one processor they take turns quickest. */
 _unused_ static pid_t step_start(Work *work, void *argument) {
