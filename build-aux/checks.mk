@@ -35,10 +35,11 @@ examples_media_process_LDADD = libclient/libframekey.la $(LIBSYSTEMD_LIBS)
 dist_check_SCRIPTS += tests/docs/test-embedding-example.sh
 TESTS += tests/docs/test-embedding-example.sh
 
-# What takes minutes: twenty simulated days; every call of the daemon that can fail, failing.
+# What takes minutes: twenty simulated days; every call of the daemon that can fail, failing; the time of tags.
 check-long: $(check_PROGRAMS)
 	$(AM_TESTS_ENVIRONMENT) $(srcdir)/tests/sim/call-day-long.sh
 	$(AM_TESTS_ENVIRONMENT) $(srcdir)/tests/faults/test-faults.sh 1 0
+	$(AM_TESTS_ENVIRONMENT) $(builddir)/tests/timing/tag-timing || test $$? = 77
 .PHONY: check-long
 
 # For build-aux/run-checks, which picks suites by name.

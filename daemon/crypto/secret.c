@@ -63,15 +63,29 @@ Secret *secret_free(Secret *secret) {
         return NULL;
 }
 
-bool secret_equal(const Secret *a, const Secret *b) {
-        /* Volatile, so that the compiler cannot stop at the first difference. */
-        volatile uint8_t difference = 0;
+bool secret_bytes_equal(const void *a, const void *b, size_t len) {
+        const uint8_t *left = a, *right = b;
+        uint64_t difference = 0;
+        size_t i = 0;
 
-        if (a->len != b->len)
-                return false;
-        for (size_t i = 0; i < a->len; i++)
-                difference |= a->bytes[i] ^ b->bytes[i];
+        for (; i + sizeof(uint64_t) <= len; i += sizeof(uint64_t)) {
+                uint64_t one, other;
+
+                memcpy(&one, left + i, sizeof(one));
+                memcpy(&other, right + i, sizeof(other));
+                difference |= one ^ other;
+                /* The compiler cannot know what comes out, so it cannot stop at the first difference. */
+                __asm__("" : "+r"(difference));
+        }
+        for (; i < len; i++) {
+                difference |= (uint64_t)(left[i] ^ right[i]);
+                __asm__("" : "+r"(difference));
+        }
         return difference == 0;
+}
+
+bool secret_equal(const Secret *a, const Secret *b) {
+        return a->len == b->len && secret_bytes_equal(a->bytes, b->bytes, a->len);
 }
 
 void wipe(void *bytes, size_t len) {

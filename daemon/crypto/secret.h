@@ -28,6 +28,8 @@ Secret *secret_free(Secret *secret);
 DEFINE_CLEANUP(Secret, secret_free)
 /* Constant time in the bytes; lengths are not secret. */
 bool secret_equal(const Secret *a, const Secret *b);
+/* The same for bytes that are not in a Secret: memcmp(3) tells by its time where the first difference is. */
+bool secret_bytes_equal(const void *a, const void *b, size_t len);
 /* Overwrites memory in a way the compiler keeps. For short-lived copies outside the arena. */
 void wipe(void *bytes, size_t len);
 /* Clears the vector registers, which whoever saves them next would write to a stack. The functions of

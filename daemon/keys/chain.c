@@ -2,6 +2,8 @@
 /* The derived steps of one secret; see chain.h for the picture. */
 #include "keys/chain.h"
 
+#include "crypto/secret.h"
+
 typedef struct ChainStep {
         ScheduleStep *secrets;
         ChainHandle *handle; /* NULL until somebody uses this step */
@@ -213,7 +215,7 @@ void chain_set_name(Chain *chain, const uint8_t name[LEDGER_NAME_LEN]) {
 }
 
 bool chain_same_name(const Chain *a, const Chain *b) {
-        return a->named && b->named && memcmp(a->name, b->name, sizeof(a->name)) == 0;
+        return a->named && b->named && secret_bytes_equal(a->name, b->name, sizeof(a->name));
 }
 
 int chain_claim(Chain *chain, Ledger *ledger, bool fresh) {

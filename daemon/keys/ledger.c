@@ -193,7 +193,7 @@ static Record *find_record(const Ledger *ledger, const uint8_t *name) {
                 Record *record = &ledger->counters->records[i];
 
                 if (atomic_load_explicit(&record->sequence, memory_order_relaxed) != 0 &&
-                    memcmp(record->name, name, LEDGER_NAME_LEN) == 0)
+                    secret_bytes_equal(record->name, name, LEDGER_NAME_LEN))
                         return record;
         }
         return NULL;
@@ -311,7 +311,7 @@ static int open_names(Ledger *ledger, const char *directory) {
 
 static bool is_on_disk(const Ledger *ledger, const uint8_t *name) {
         for (size_t i = 0; i < ledger->n_names; i++)
-                if (memcmp(ledger->names[i], name, LEDGER_NAME_LEN) == 0)
+                if (secret_bytes_equal(ledger->names[i], name, LEDGER_NAME_LEN))
                         return true;
         return false;
 }

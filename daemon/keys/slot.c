@@ -7,6 +7,7 @@
  * A receiver that goes from step 4 to 7 by one frame has skipped 5 and 6, whose frames may only be late: they get
  * handles for the grace time too.
  */
+#include "crypto/secret.h"
 #include "keys/session-internal.h"
 
 uint64_t generation_next_id(void) {
@@ -56,15 +57,10 @@ static int generation_new(Generation **ret, Chain *chain, uint32_t step, uint64_
 /* Compares without a data-dependent branch: both are live keys. */
 static bool same_key(Chain *a, uint32_t step_a, Chain *b, uint32_t step_b) {
         const ScheduleStep *x = a ? chain_at(a, step_a) : NULL, *y = chain_at(b, step_b);
-        uint8_t difference = 0;
         size_t len;
 
         len = schedule_key_len(chain_schedule(b));
-        if (!x || !y || schedule_key_len(chain_schedule(a)) != len)
-                return false;
-        for (size_t i = 0; i < len; i++)
-                difference |= x->bytes[i] ^ y->bytes[i];
-        return difference == 0;
+        return x && y && schedule_key_len(chain_schedule(a)) == len && secret_bytes_equal(x->bytes, y->bytes, len);
 }
 
 int slot_install(Participant *participant, KeySlot *slot, Chain *chain, uint32_t step, uint64_t generation) {

@@ -374,7 +374,7 @@ static int step_close_receive(Call *call, sd_bus_error *error) {
 /* ---- the order of things ---- */
 
 /* What a step that was refused may answer the second time, if it had been done and only the answer was lost. */
-static bool was_done(const char *name) {
+static bool was_done(const Faults *faults, const char *name) {
         static const char *const done[] = { "KeyExists",     "NoSuchChannel", "NoSuchKey",        "NoSuchParticipant",
                                             "NoSuchSession", "NoSuchStream",  "ParticipantExists" };
         const char *last = name ? strrchr(name, '.') : NULL;
@@ -382,7 +382,10 @@ static bool was_done(const char *name) {
         for (size_t i = 0; last && i < ELEMENTS(done); i++)
                 if (strcmp(last + 1, done[i]) == 0)
                         return true;
-        return last && strcmp(last + 1, "UnknownObject") == 0;
+        /* A package is good for one import. */
+        return last &&
+               (strcmp(last + 1, "UnknownObject") == 0 || (strcmp(last + 1, "WrappedKeyInvalid") == 0 &&
+                                                           strcmp(faults->struck, "sd_bus_reply_method_return") == 0));
 }
 
 static bool is_answer(const sd_bus_error *error) {
@@ -416,7 +419,7 @@ static int take_step(Call *call, const char *name, Step step, uint32_t struck_be
                         break;
                 (void)nanosleep(&(struct timespec){ .tv_nsec = AGAIN_NSEC }, NULL);
         }
-        if (r >= 0 || call->complaint[0] || was_done(second.name))
+        if (r >= 0 || call->complaint[0] || was_done(call->faults, second.name))
                 return call->complaint[0] ? -1 : 0;
         return complain(call, "%s was refused (%s: %s) and then again (%s: %s)", name, first.name, first.message,
                         second.name, second.message);
