@@ -9,6 +9,7 @@
 #include "config.h"
 
 #include "control/daemon.h"
+#include "crypto/aead.h"
 #include "crypto/arena.h"
 #include "framekey-messages.h"
 #include "keys/selftest.h"
@@ -402,9 +403,9 @@ static int install_arena(const Arguments *arguments, const Log *log) {
                 return r;
         r = arena_install(arena);
         if (r == -EOPNOTSUPP)
-                log_line(log, LOG_ERR,
-                         "libgcrypt is in FIPS mode, where it would keep keys outside the protected memory; turn that "
-                         "mode off for framekeyd.");
+                log_message(log, LOG_ERR, FRAMEKEY_MESSAGE_FIPS_MODE,
+                            "libgcrypt is in FIPS mode, where it would keep keys outside the protected memory; turn "
+                            "that mode off for framekeyd.");
         else if (r < 0)
                 log_line(log, LOG_ERR, "Cannot set up libgcrypt: %s.", strerror(-r));
         if (r < 0)
@@ -505,10 +506,15 @@ int main(int argc, char *argv[]) {
         r = selftest_run(&failed);
         if (r != 0) {
                 log_message(&log, LOG_ERR, FRAMEKEY_MESSAGE_SELF_TEST_FAILED,
-                            "The self test of %s failed; nothing is served. Do not use this build.",
-                            failed ? failed : "the key plane");
+                            "The self test of %s failed (%s); nothing is served. Do not use this build here.",
+                            failed ? failed : "the key plane", r == -EBADMSG ? "wrong answer" : strerror(-r));
                 return EXIT_SELFTEST;
         }
+        if (!aead_is_accelerated())
+                log_message(&log, LOG_WARNING, FRAMEKEY_MESSAGE_NOT_ACCELERATED,
+                            "AES is computed without instructions of the processor: it is slow, and other processes on "
+                            "the same core may learn of keys. Look at /etc/gcrypt/hwf.deny and at what the virtual "
+                            "machine passes on.");
         if (arguments.self_test)
                 return tell_tested();
         return serve(&arguments, &log);

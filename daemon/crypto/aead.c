@@ -31,6 +31,20 @@ static int leave(gcry_error_t error) {
         }
 }
 
+bool aead_is_accelerated(void) {
+        /* The names of libgcrypt's hardware features, those with AES. */
+        static const char *const features[] = { ":intel-aesni:", ":padlock-aes:", ":arm-aes:", ":ppc-vcrypto:",
+                                                ":s390x-msa:" };
+        char *list = gcry_get_config(0, "hwflist");
+        bool found = false;
+
+        for (size_t i = 0; list && i < ELEMENTS(features); i++)
+                found |= strstr(list, features[i]) != NULL;
+        /* Not gcry_free(), which would give it to the arena: libgpg-error took it from the C library. */
+        free(list);
+        return found;
+}
+
 int aead_new(Aead **ret, const uint8_t *key, size_t key_len) {
         _cleanup_(aead_free_p) Aead *aead = NULL;
         gcry_error_t error;

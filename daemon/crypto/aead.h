@@ -16,6 +16,9 @@ typedef enum AeadOutcome {
         AEAD_FORGED = 1, /* the tag does not fit */
 } AeadOutcome;
 
+/* Whether libgcrypt uses instructions of the processor for AES. Where not it is some ten times slower, and looks up
+ * tables at places that depend on the key. */
+bool aead_is_accelerated(void);
 /* key_len 16 or 32. 0; -EINVAL; -ENOMEM arena full. */
 int aead_new(Aead **ret, const uint8_t *key, size_t key_len);
 /* Wipes. Takes NULL; returns NULL. */

@@ -45,6 +45,8 @@ static const uint8_t hpke_sealed[] = { 0xf9, 0x38, 0x55, 0x8b, 0x5d, 0x72, 0xf1,
 static const char hpke_info[] = "Ode on a Grecian Urn", hpke_aad[] = "Count-0";
 static const char hpke_plain[] = "Beauty is truth, truth beauty";
 
+#define RANDOM_LEN 32u
+
 /* Everything the test works on, in the arena, since libgcrypt takes its scratch from there only for such inputs. */
 typedef struct Work {
         uint8_t derived[32];
@@ -151,13 +153,26 @@ static int test_hpke(Work *work) {
         return k == HPKE_FORGED ? 0 : k < 0 ? k : -EBADMSG;
 }
 
+/* A kernel that refuses, or that says the same twice, would have every IV and key guessed. */
+static int test_random(Work *work) {
+        _cleanup_(secret_free_p) Secret *a = NULL, *b = NULL;
+        int r;
+
+        (void)work;
+        r = secret_new_random(&a, RANDOM_LEN);
+        if (r == 0)
+                r = secret_new_random(&b, RANDOM_LEN);
+        if (r < 0)
+                return r;
+        return secret_equal(a, b) ? -EBADMSG : 0;
+}
+
 static const struct {
         const char *what;
         int (*run)(Work *work);
 } parts[] = {
-        { "PBKDF2-HMAC-SHA256", test_pbkdf2 },
-        { "key schedule (HKDF-SHA256)", test_schedule },
-        { "trailer frame (AES-128-GCM)", test_frame },
+        { "random numbers (getrandom)", test_random },    { "PBKDF2-HMAC-SHA256", test_pbkdf2 },
+        { "key schedule (HKDF-SHA256)", test_schedule },  { "trailer frame (AES-128-GCM)", test_frame },
         { "wrapped keys (HPKE with X25519)", test_hpke },
 };
 

@@ -22,6 +22,7 @@ bus_scripts = \
 	tests/bus/restarted.sh \
 	tests/bus/sessions.sh \
 	tests/bus/settings.sh \
+	tests/bus/startup-failures.sh \
 	tests/bus/startup.sh \
 	tests/bus/status.sh \
 	tests/bus/units.sh \
@@ -33,6 +34,7 @@ bus_libs = $(CHECK_LIBS) $(LIBSYSTEMD_LIBS)
 bus_call = tests/bus/call.c tests/bus/call.h $(bus_client)
 bus_programs = \
 	tests/bus/hold-objects \
+	tests/bus/without-call \
 	tests/bus/test-audit \
 	tests/bus/test-authority \
 	tests/bus/test-capacity \
@@ -50,6 +52,7 @@ EXTRA_DIST += $(bus_programs:=.c) $(bus_call) tests/bus/polkit.c tests/bus/polki
 if HAVE_CHECK
 TESTS += $(bus_scripts)
 check_PROGRAMS += $(bus_programs)
+tests_bus_without_call_SOURCES = tests/bus/without-call.c
 tests_bus_hold_objects_SOURCES = tests/bus/hold-objects.c
 tests_bus_hold_objects_CFLAGS = $(bus_cflags)
 tests_bus_hold_objects_LDADD = $(LIBSYSTEMD_LIBS)

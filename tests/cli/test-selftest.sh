@@ -8,18 +8,19 @@ daemon=$abs_top_builddir/daemon/framekeyd
 
 # ---- the daemon's own ----
 status "framekeyd --self-test" 0 "$daemon" --self-test --config=/absent
-equal "framekeyd --self-test" "PBKDF2-HMAC-SHA256: ok
+equal "framekeyd --self-test" "random numbers (getrandom): ok
+PBKDF2-HMAC-SHA256: ok
 key schedule (HKDF-SHA256): ok
 trailer frame (AES-128-GCM): ok
 wrapped keys (HPKE with X25519): ok" "$out"
 
 # ---- selftest ----
 status "selftest" 0 "$framekeyctl" selftest --no-legend
-equal "selftest: every part of the program" 4 "$(grep -c '^program .*  ok$' out.txt)"
+equal "selftest: every part of the program" 5 "$(grep -c '^program .*  ok$' out.txt)"
 equal "selftest: every part of the service" 6 "$(grep -c '^service .*  ok$' out.txt)"
-equal "selftest: no other line" 10 "$(wc -l <out.txt)"
+equal "selftest: no other line" 11 "$(wc -l <out.txt)"
 status "selftest as JSON" 0 "$framekeyctl" selftest --json=short
-equal "selftest as JSON" "10 ok" "$(python3 -c '
+equal "selftest as JSON" "11 ok" "$(python3 -c '
 import json
 rows = json.load(open("out.txt"))
 print(len(rows), *{row["result"] for row in rows})')"

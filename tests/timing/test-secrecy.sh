@@ -13,9 +13,9 @@ if [ "${enable_sanitizers:-no}" != no ]; then
         echo "a sanitizer and valgrind do not go together" >&2
         exit 77
 fi
-command -v valgrind >/dev/null && [ -x "$program" ] || {
+if ! command -v valgrind >/dev/null || [ ! -x "$program" ]; then
         echo "valgrind, its headers or check are not installed" >&2
         exit 77
-}
+fi
 CK_FORK=no "$build/libtool" --mode=execute valgrind -q --error-exitcode=9 --suppressions="$here/libgcrypt.supp" \
         "$program"
