@@ -12,6 +12,7 @@ bus_scripts = \
 	tests/bus/credentials.sh \
 	tests/bus/export.sh \
 	tests/bus/formats.sh \
+	tests/bus/fuzz-bus.sh \
 	tests/bus/idle.sh \
 	tests/bus/introspection.sh \
 	tests/bus/keys.sh \
@@ -33,6 +34,7 @@ bus_libs = $(CHECK_LIBS) $(LIBSYSTEMD_LIBS)
 
 bus_call = tests/bus/call.c tests/bus/call.h $(bus_client)
 bus_programs = \
+	tests/bus/fuzz-bus \
 	tests/bus/hold-objects \
 	tests/bus/without-call \
 	tests/bus/test-audit \
@@ -52,6 +54,9 @@ EXTRA_DIST += $(bus_programs:=.c) $(bus_call) tests/bus/polkit.c tests/bus/polki
 if HAVE_CHECK
 TESTS += $(bus_scripts)
 check_PROGRAMS += $(bus_programs)
+tests_bus_fuzz_bus_SOURCES = tests/bus/fuzz-bus.c
+tests_bus_fuzz_bus_CFLAGS = $(bus_cflags)
+tests_bus_fuzz_bus_LDADD = $(LIBSYSTEMD_LIBS)
 tests_bus_without_call_SOURCES = tests/bus/without-call.c
 tests_bus_hold_objects_SOURCES = tests/bus/hold-objects.c
 tests_bus_hold_objects_CFLAGS = $(bus_cflags)
