@@ -35,12 +35,15 @@ examples_media_process_LDADD = libclient/libframekey.la $(LIBSYSTEMD_LIBS)
 dist_check_SCRIPTS += tests/docs/test-embedding-example.sh
 TESTS += tests/docs/test-embedding-example.sh
 
-# What takes minutes: twenty simulated days; every call of the daemon that can fail, failing; the time of tags.
+# What takes minutes: twenty simulated days; every call of the daemon that can fail, failing; the time of tags; ten minutes
+# of random attacks.
 check-long: $(check_PROGRAMS)
 	$(AM_TESTS_ENVIRONMENT) $(srcdir)/tests/sim/call-day-long.sh
 	$(AM_TESTS_ENVIRONMENT) $(srcdir)/tests/faults/test-faults.sh 1 0
 	$(AM_TESTS_ENVIRONMENT) $(srcdir)/tests/bus/fuzz-bus.sh 1 40000
 	$(AM_TESTS_ENVIRONMENT) $(builddir)/tests/timing/tag-timing || test $$? = 77
+	$(AM_TESTS_ENVIRONMENT) SIEGE_SECONDS=600 SIEGE_SEED=$${SIEGE_SEED:-$$(date +%s)} \
+		$(srcdir)/tests/hostile/test-siege.sh
 .PHONY: check-long
 
 # For build-aux/run-checks, which picks suites by name.

@@ -343,6 +343,25 @@ static int append_totals(sd_bus_message *reply, const Totals *totals) {
         return r;
 }
 
+/* What a user may hold and holds; to administrators, what all hold together. */
+static int append_quotas(sd_bus_message *reply, const Daemon *daemon, const Caller *caller) {
+        bool all = caller_is_admin(caller);
+        int r = 0;
+
+        for (QuotaKind kind = 0; r >= 0 && kind < QUOTA_MAX; kind++) {
+                char name[64];
+
+                (void)snprintf(name, sizeof(name), "quota-%s", quota_kind_name(kind));
+                r = statistics_append_number(reply, name, quota_limit(daemon->quota, kind));
+                (void)snprintf(name, sizeof(name), "quota-%s-used", quota_kind_name(kind));
+                if (r >= 0)
+                        r = statistics_append_number(reply, name,
+                                                     all ? quota_used_by_all(daemon->quota, kind)
+                                                         : quota_used(daemon->quota, caller->uid, kind));
+        }
+        return r;
+}
+
 /* Users get the sums of their own sessions, administrators those of all and the state of the arena. */
 static int method_get_statistics(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
@@ -363,6 +382,8 @@ static int method_get_statistics(sd_bus_message *message, void *userdata, sd_bus
                 r = sd_bus_message_open_container(reply, 'a', "{sv}");
         if (r >= 0)
                 r = append_totals(reply, &totals);
+        if (r >= 0)
+                r = append_quotas(reply, daemon, &caller);
         if (r >= 0 && arena && caller_is_admin(&caller)) {
                 r = statistics_append_number(reply, "arena-bytes", arena_capacity(arena));
                 if (r >= 0)

@@ -153,6 +153,14 @@ uint64_t quota_used(const Quota *quota, uid_t uid, QuotaKind kind) {
         return user ? user->used[kind] : 0;
 }
 
+uint64_t quota_used_by_all(const Quota *quota, QuotaKind kind) {
+        uint64_t sum = 0;
+
+        for (const QuotaUser *user = quota->users; user; user = user->hh.next)
+                sum += user->used[kind];
+        return sum;
+}
+
 const char *quota_kind_name(QuotaKind kind) {
         assert(kind < QUOTA_MAX);
         return kinds[kind].name;

@@ -58,6 +58,8 @@ bool charge_take_time(const Charge *charge, uint64_t now_usec, uint64_t cost_nse
 
 uint64_t quota_limit(const Quota *quota, QuotaKind kind);
 uint64_t quota_used(const Quota *quota, uid_t uid, QuotaKind kind);
+/* Of all users. */
+uint64_t quota_used_by_all(const Quota *quota, QuotaKind kind);
 /* "sessions", "region-bytes" ... */
 const char *quota_kind_name(QuotaKind kind);
 /* QUOTA_MAX if unknown. */

@@ -134,7 +134,8 @@ static int with_flips(Stage *stage, FlipUser *use) {
                 r = use(stage, flip);
                 atomic_store(&flip->stop, true);
                 (void)pthread_join(thread, NULL);
-                if (r == 0 && (stage->tally.n_verdicts[0] == 0 || stage->tally.n_frames == stage->tally.n_verdicts[0]))
+                if (r == 0 && !stage->brief &&
+                    (stage->tally.n_verdicts[0] == 0 || stage->tally.n_frames == stage->tally.n_verdicts[0]))
                         r = failed("the race was never won, or never lost: it proves nothing");
         }
         raw_close(&flip->raw);
@@ -180,7 +181,8 @@ static int transcrypt_nonsense(Stage *stage) {
                 else if (c.verdict == 0 && (c.frame_len < len || c.clear_len > c.frame_len))
                         r = failed("%u bytes became %u, %u of them clear", len, c.frame_len, c.clear_len);
         }
-        if (r == 0 && (stage->tally.n_verdicts[0] == 0 || stage->tally.n_frames == stage->tally.n_verdicts[0]))
+        if (r == 0 && !stage->brief &&
+            (stage->tally.n_verdicts[0] == 0 || stage->tally.n_frames == stage->tally.n_verdicts[0]))
                 r = failed("everything was sealed, or nothing: it proves nothing");
         raw_close(&raw);
         return r;

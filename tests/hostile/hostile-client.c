@@ -3,6 +3,7 @@
  * A hostile client of a running daemon, with a victim beside it.
  *
  *   hostile-client [--seconds=N] [--bound-usec=N] all|MODE...
+ *   hostile-client --seed=N [--seconds=N] [--bound-usec=N] random
  *
  * Every mode attacks for N seconds (2) and prints one line,
  *
@@ -12,9 +13,11 @@
  * 99th percentile beyond N microseconds twice in a row, by default 20000 (a frame's time) and four times what the mode
  * `quiet`, which attacks nobody, measures at the start. Attackers run at the lowest priority, since it is the daemon's
  * fairness that is measured, not the scheduler's. The bus is the system bus, or what DBUS_SYSTEM_BUS_ADDRESS says.
+ * `random` mixes all of them in several attackers at once, and compares what the daemon ($FRAMEKEYD_PID) holds before
+ * and after; see siege.c. There the bound is 250000 by default.
  * Exit status: 0; 1 a mode failed; 2 usage; 77 there is no daemon.
  */
-#include "hostile.h"
+#include "siege.h"
 
 #include <getopt.h>
 #include <inttypes.h>
@@ -28,8 +31,10 @@
 
 #define SECONDS        2u
 #define BOUND_USEC     20000u
+#define SIEGE_USEC     250000u
 #define QUIET_MULTIPLE 4u
 #define CANNOT_RUN     77
+#define ATTACKS_MAX    64u
 
 bool stage_goes_on(const Stage *stage) {
         return now_usec() < stage->until_usec;
@@ -75,14 +80,16 @@ static int be_quiet(Stage *stage) {
 
 static const Attack quiet = { "quiet", be_quiet };
 
-#define N_LISTS 3
+#define N_LISTS 5
 
-static const Attack *const attack_lists[N_LISTS] = { attacks_on_rings, attacks_on_payloads, attacks_on_descriptors };
+static const Attack *const attack_lists[N_LISTS] = { attacks_on_rings, attacks_on_payloads, attacks_on_descriptors,
+                                                     attacks_on_files, attacks_from_elsewhere };
 
 typedef struct Settings {
         uint64_t seconds;
         uint64_t bound_usec;
         bool bound_given;
+        uint32_t seed;
 } Settings;
 
 static void print_report(const char *name, const Tally *tally, const VictimReport *victim, bool good) {
@@ -183,8 +190,33 @@ static int run(Settings *settings, char **modes) {
         return n_failed > 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+static int run_random(const Settings *settings) {
+        const char *daemon = getenv("FRAMEKEYD_PID");
+        const Attack *attacks[ATTACKS_MAX];
+        size_t n = 0;
+
+        for (size_t i = 0; i < N_LISTS; i++)
+                for (const Attack *a = attack_lists[i]; a->name && n < ATTACKS_MAX; a++)
+                        attacks[n++] = a;
+        if (!daemon) {
+                (void)failed("FRAMEKEYD_PID is not set");
+                return CANNOT_RUN;
+        }
+        if (setpriority(PRIO_PROCESS, 0, PRIO_MAX - 1) < 0)
+                (void)failed("cannot lower the priority");
+        return siege_run(&(SiegeConfig){ .attacks = attacks,
+                                         .n_attacks = n,
+                                         .seed = settings->seed,
+                                         .seconds = settings->seconds,
+                                         .bound_usec = settings->bound_given ? settings->bound_usec : SIEGE_USEC,
+                                         .daemon = (pid_t)strtol(daemon, NULL, 10) }) == 0
+                       ? EXIT_SUCCESS
+                       : EXIT_FAILURE;
+}
+
 static int usage(void) {
-        (void)fputs("usage: hostile-client [--seconds=N] [--bound-usec=N] all|MODE...\nmodes: quiet", stderr);
+        (void)fputs("usage: hostile-client [--seed=N] [--seconds=N] [--bound-usec=N] all|random|MODE...\nmodes: quiet",
+                    stderr);
         for (size_t i = 0; i < N_LISTS; i++)
                 for (const Attack *a = attack_lists[i]; a->name; a++)
                         (void)fprintf(stderr, " %s", a->name);
@@ -196,6 +228,7 @@ int main(int argc, char *argv[]) {
         static const struct option options[] = {
                 { "seconds", required_argument, NULL, 's' },
                 { "bound-usec", required_argument, NULL, 'b' },
+                { "seed", required_argument, NULL, 'r' },
                 { 0 },
         };
         Settings settings = { .seconds = SECONDS };
@@ -204,6 +237,8 @@ int main(int argc, char *argv[]) {
         while ((option = getopt_long(argc, argv, "", options, NULL)) >= 0) {
                 if (option == 's')
                         settings.seconds = strtoull(optarg, NULL, 10);
+                else if (option == 'r')
+                        settings.seed = (uint32_t)strtoul(optarg, NULL, 10);
                 else if (option == 'b') {
                         settings.bound_usec = strtoull(optarg, NULL, 10);
                         settings.bound_given = true;
@@ -212,10 +247,12 @@ int main(int argc, char *argv[]) {
         }
         if (optind == argc || settings.seconds == 0)
                 return usage();
+        if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || signal(SIGIO, SIG_IGN) == SIG_ERR) /* what we do to descriptors */
+                return EXIT_FAILURE;
+        if (optind == argc - 1 && strcmp(argv[optind], "random") == 0)
+                return run_random(&settings);
         for (int i = optind; i < argc; i++)
                 if (strcmp(argv[i], "all") != 0 && !find(argv[i]))
                         return usage();
-        if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
-                return EXIT_FAILURE;
         return run(&settings, argv + optind);
 }

@@ -23,6 +23,7 @@ typedef struct Stage {
         Tally tally;
         uint64_t until_usec; /* when the attack shall end, by now_usec() */
         uint32_t random;
+        bool brief; /* one of many attacks in a short time: what takes luck need not happen */
 } Stage;
 
 typedef struct Attack {
@@ -31,6 +32,8 @@ typedef struct Attack {
         int (*run)(Stage *stage);
 } Attack;
 
+extern const Attack attacks_from_elsewhere[];
+extern const Attack attacks_on_files[];
 extern const Attack attacks_on_rings[];
 extern const Attack attacks_on_payloads[];
 extern const Attack attacks_on_descriptors[];

@@ -3,6 +3,7 @@
 #include "raw-channel.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,10 +11,12 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
-#define PATIENCE_MSEC 2000
+#define PATIENCE_MSEC 10000 /* for a machine that does much else */
 #define POLL_USEC     2000
 
 int failed(const char *format, ...) {
@@ -28,6 +31,7 @@ int failed(const char *format, ...) {
 }
 
 static int map(RawChannel *raw) {
+        struct stat st;
         const struct framekey_abi_layout *layout =
                 mmap(NULL, sizeof(*layout), PROT_READ, MAP_SHARED, raw->fds[RAW_RESPONSE], 0);
 
@@ -38,8 +42,9 @@ static int map(RawChannel *raw) {
         raw->request =
                 mmap(NULL, raw->layout.request_size, PROT_READ | PROT_WRITE, MAP_SHARED, raw->fds[RAW_REQUEST], 0);
         raw->response = mmap(NULL, raw->layout.response_size, PROT_READ, MAP_SHARED, raw->fds[RAW_RESPONSE], 0);
-        if (raw->request == MAP_FAILED || raw->response == MAP_FAILED)
+        if (raw->request == MAP_FAILED || raw->response == MAP_FAILED || fstat(raw->fds[RAW_RESPONSE], &st) < 0)
                 return failed("cannot map the channel: %s", strerror(errno));
+        raw->daemon_uid = st.st_uid;
         raw->submitted = raw->request->submit.submit_index;
         raw->reaped = raw->request->reap.completion_consumed;
         return 0;
@@ -68,6 +73,33 @@ int raw_open(RawChannel *raw, framekey_session *session) {
         if (r < 0)
                 return failed("cannot add a stream: %s", framekey_client_error(client));
         return map(raw);
+}
+
+int raw_borrow(RawChannel *raw, const RawChannel *theirs, pid_t pid) {
+        int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+
+        *raw = (RawChannel){
+                .fds = { -1, -1, -1, -1 }, .cookie = 1, .encrypt = theirs->encrypt, .decrypt = theirs->decrypt
+        };
+        for (size_t i = 0; i < RAW_N_FDS; i++) {
+                raw->fds[i] = (int)syscall(SYS_pidfd_getfd, pidfd, theirs->fds[i], 0);
+                if (raw->fds[i] < 0) {
+                        (void)close(pidfd);
+                        return failed("no descriptor from the other process: %s", strerror(errno));
+                }
+        }
+        (void)close(pidfd);
+        return map(raw);
+}
+
+int raw_refresh(RawChannel *raw) {
+        eventfd_t ignored;
+
+        if (fcntl(raw->fds[RAW_DOORBELL], F_SETFL, O_NONBLOCK) < 0 ||
+            fcntl(raw->fds[RAW_WAKEUP], F_SETFL, O_NONBLOCK) < 0)
+                return failed("flags of a descriptor: %s", strerror(errno));
+        (void)eventfd_read(raw->fds[RAW_DOORBELL], &ignored);
+        return 0;
 }
 
 void raw_drop(RawChannel *raw) {

@@ -13,6 +13,7 @@
 #include <framekey-bus.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #define RAW_N_FDS 4
 
@@ -30,6 +31,7 @@ typedef struct RawChannel {
         uint64_t cookie;
         uint32_t encrypt; /* streams */
         uint32_t decrypt;
+        uid_t daemon_uid; /* who made the files */
 } RawChannel;
 
 /* "MODE: text" on standard error; always -1, so that it can be returned. */
@@ -38,6 +40,8 @@ int failed(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int raw_open(RawChannel *raw, framekey_session *session);
 /* One that was handed over by its descriptors, with the streams that are on it. */
 int raw_adopt(RawChannel *raw, const int fds[RAW_N_FDS]);
+/* Takes another process's descriptors of a channel, and maps them here. */
+int raw_borrow(RawChannel *raw, const RawChannel *theirs, pid_t pid);
 /* Closes it in the daemon, too, if that still has it. */
 void raw_close(RawChannel *raw);
 /* Only this process's copies, without a word to the daemon. Keeps the path. */
@@ -46,6 +50,9 @@ void raw_drop(RawChannel *raw);
 int raw_wait_gone(RawChannel *raw);
 /* Waits for a state; what the daemon says when it gives up the channel. */
 int raw_wait_state(RawChannel *raw, uint32_t state);
+
+/* After something was done to the doorbell's count or flags: empties it, and does not block on it. */
+int raw_refresh(RawChannel *raw);
 
 uint32_t raw_n_slots(const RawChannel *raw);
 uint32_t raw_slot_size(const RawChannel *raw, uint32_t slot);
