@@ -36,7 +36,7 @@ dist_check_SCRIPTS += tests/docs/test-embedding-example.sh
 TESTS += tests/docs/test-embedding-example.sh
 
 # What takes minutes: twenty simulated days; every call of the daemon that can fail, failing; the time of tags; ten minutes
-# of random attacks.
+# of random attacks; every guard taken out once.
 check-long: $(check_PROGRAMS)
 	$(AM_TESTS_ENVIRONMENT) $(srcdir)/tests/sim/call-day-long.sh
 	$(AM_TESTS_ENVIRONMENT) $(srcdir)/tests/faults/test-faults.sh 1 0
@@ -44,6 +44,9 @@ check-long: $(check_PROGRAMS)
 	$(AM_TESTS_ENVIRONMENT) $(builddir)/tests/timing/tag-timing || test $$? = 77
 	$(AM_TESTS_ENVIRONMENT) SIEGE_SECONDS=600 SIEGE_SEED=$${SIEGE_SEED:-$$(date +%s)} \
 		$(srcdir)/tests/hostile/test-siege.sh
+	$(AM_TESTS_ENVIRONMENT) $(srcdir)/tests/mutate
+dist_check_SCRIPTS += tests/mutate
+EXTRA_DIST += tests/mutations
 .PHONY: check-long
 
 # For build-aux/run-checks, which picks suites by name.
