@@ -34,7 +34,7 @@ typedef struct RawChannel {
         uid_t daemon_uid; /* who made the files */
 } RawChannel;
 
-/* "MODE: text" on standard error; always -1, so that it can be returned. */
+/* "PROGRAM: text" on standard error; always -1, so that it can be returned. */
 int failed(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 int raw_open(RawChannel *raw, framekey_session *session);
