@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Known-answer test at start: every primitive, the trailer format and HPKE once, against values made
- * by the peers' own code or published; before them, that there are random numbers. The daemon refuses to serve if it fails.
+ * by the peers' own code or published; before them, that there are random numbers. The daemon refuses to serve if it
+ * fails.
  */
 #pragma once
 
