@@ -40,6 +40,7 @@ TESTS += tests/docs/test-embedding-example.sh
 check-long: $(check_PROGRAMS)
 	$(AM_TESTS_ENVIRONMENT) $(srcdir)/tests/sim/call-day-long.sh
 	$(AM_TESTS_ENVIRONMENT) $(srcdir)/tests/faults/test-faults.sh 1 0
+	$(AM_TESTS_ENVIRONMENT) $(srcdir)/tests/faults/test-start.sh 1 0
 	$(AM_TESTS_ENVIRONMENT) $(srcdir)/tests/bus/fuzz-bus.sh 1 40000
 	$(AM_TESTS_ENVIRONMENT) $(builddir)/tests/timing/tag-timing || test $$? = 77
 	$(AM_TESTS_ENVIRONMENT) SIEGE_SECONDS=600 SIEGE_SEED=$${SIEGE_SEED:-$$(date +%s)} \

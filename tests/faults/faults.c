@@ -300,9 +300,25 @@ WRAP_GCRY(gcry_kdf_open,
 WRAP_GCRY(gcry_kdf_compute, (gcry_kdf_hd_t handle, const gcry_kdf_thread_ops_t *threads), (handle, threads),
           GPG_ERR_ENOMEM)
 WRAP_GCRY(gcry_kdf_final, (gcry_kdf_hd_t handle, size_t len, void *out), (handle, len, out), GPG_ERR_ENOMEM)
-WRAP(FAULT_CRYPTO, gpg_error_t, gcry_ecc_mul_point,
-     (int curve, unsigned char *out, const unsigned char *scalar, const unsigned char *point),
-     (curve, out, scalar, point), gcry_error(GPG_ERR_INTERNAL), 0)
+
+/* The first one, of the self test, makes tables that stay, while the arena is empty but for the self test: libgcrypt
+ * ends the process when it cannot have them, so they are not refused. All others work in scratch memory. */
+gpg_error_t __real_gcry_ecc_mul_point(int curve, unsigned char *out, const unsigned char *scalar,
+                                      const unsigned char *point);
+gpg_error_t __wrap_gcry_ecc_mul_point(int curve, unsigned char *out, const unsigned char *scalar,
+                                      const unsigned char *point);
+gpg_error_t __wrap_gcry_ecc_mul_point(int curve, unsigned char *out, const unsigned char *scalar,
+                                      const unsigned char *point) {
+        bool was_in_scratch = in_scratch;
+        gpg_error_t error;
+
+        if (struck(FAULT_CRYPTO, "gcry_ecc_mul_point"))
+                return gcry_error(GPG_ERR_INTERNAL);
+        in_scratch = true;
+        error = __real_gcry_ecc_mul_point(curve, out, scalar, point);
+        in_scratch = was_in_scratch;
+        return error;
+}
 
 /* ---- libsystemd ---- */
 
