@@ -2,8 +2,12 @@
 /* Which calls are held back for polkit before they are handled; see gate.h. */
 #include "control/gate.h"
 
+#include "control/errors.h"
 #include "control/object-tree.h"
 #include "control/session-object.h"
+#include "util/clock.h"
+
+#include <inttypes.h>
 
 /* What is held back must be small: names, the longest path of a participant, and options no longer than any there are.
  */
@@ -147,6 +151,24 @@ static CallerRight lacking(Daemon *daemon, const char *path, GateKind kind, cons
         return session && session_object_may_change(session, caller) ? CALLER_RIGHT_MAX : CALLER_ROTATE;
 }
 
+/* Before anything is done for a call: refusing is cheap, and says so to nobody but the caller. Administrators are let
+ * through whatever others do. */
+static int ration(Daemon *daemon, sd_bus_message *message, sd_bus_error *error) {
+        Caller caller;
+        int r;
+
+        if (!sd_bus_message_is_method_call(message, NULL, NULL))
+                return 0;
+        r = caller_get(&daemon->callers, message, &caller);
+        if (r < 0)
+                return r;
+        if (caller_is_admin(&caller) || quota_take_call(daemon->quota, caller.uid, clock_boottime_usec()))
+                return 0;
+        return error_setf(error, ERROR_QUOTA_EXCEEDED,
+                          "You call more often than your quota of %" PRIu64 " times a second; wait a little.",
+                          quota_limit(daemon->quota, QUOTA_CALLS));
+}
+
 static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         const char *path = sd_bus_message_get_path(message);
         Daemon *daemon = userdata;
@@ -156,6 +178,9 @@ static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *err
         int r;
 
         authority_message_comes(daemon->authority, message);
+        r = ration(daemon, message, error);
+        if (r < 0)
+                return r;
         if (!path || !is_gated(message, &kind) || !is_guarded(path, kind))
                 return 0;
         r = caller_get(&daemon->callers, message, &caller);

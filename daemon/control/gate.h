@@ -8,7 +8,9 @@
  *   session                           ImportCredential: CALLER_IMPORT, of the owner too
  *   manager                           read: everybody          set: CALLER_POLICY
  *
- * Objects that are absent are asked for like foreign ones. Main thread.
+ * Objects that are absent are asked for like foreign ones. Calls beyond a user's quota end here, too.
+ *
+ * Main thread.
  */
 #pragma once
 

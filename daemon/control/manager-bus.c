@@ -348,13 +348,15 @@ static int append_quotas(sd_bus_message *reply, const Daemon *daemon, const Call
         bool all = caller_is_admin(caller);
         int r = 0;
 
+        if (all)
+                r = statistics_append_number(reply, "calls-refused", quota_calls_refused(daemon->quota));
         for (QuotaKind kind = 0; r >= 0 && kind < QUOTA_MAX; kind++) {
                 char name[64];
 
                 (void)snprintf(name, sizeof(name), "quota-%s", quota_kind_name(kind));
                 r = statistics_append_number(reply, name, quota_limit(daemon->quota, kind));
                 (void)snprintf(name, sizeof(name), "quota-%s-used", quota_kind_name(kind));
-                if (r >= 0)
+                if (r >= 0 && kind != QUOTA_CALLS)
                         r = statistics_append_number(reply, name,
                                                      all ? quota_used_by_all(daemon->quota, kind)
                                                          : quota_used(daemon->quota, caller->uid, kind));

@@ -98,6 +98,11 @@ static int operation_new(Operation **ret, const OperationRequest *request, Audit
 static int operation_hold(Operation *operation, sd_bus_message *message, sd_bus_error *error) {
         int r;
 
+        if (!caller_is_admin(&operation->caller) && quota_fds_are_scarce())
+                return sd_bus_error_set_const(
+                        error, SD_BUS_ERROR_LIMITS_EXCEEDED,
+                        "The daemon is nearly out of descriptors; wait, or have the administrator "
+                        "raise LimitNOFILE.");
         r = quota_charge(operation->session->daemon->quota, operation->caller.uid, QUOTA_OPERATIONS, 1,
                          &operation->charge);
         if (r == QUOTA_REFUSED)

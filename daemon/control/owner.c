@@ -4,16 +4,25 @@
 
 #include "control/authority.h"
 
+static Caller *place(CallerCache *cache, const char *name) {
+        uint32_t hash = 2166136261u; /* FNV-1a */
+
+        for (; *name; name++)
+                hash = (hash ^ (uint8_t)*name) * 16777619u;
+        return &cache->callers[hash % CALLERS_REMEMBERED];
+}
+
 int caller_get(CallerCache *cache, sd_bus_message *message, Caller *ret) {
         _cleanup_(sd_bus_creds_unrefp) sd_bus_creds *creds = NULL;
         const char *sender = sd_bus_message_get_sender(message);
-        Caller caller = { 0 };
+        Caller caller = { 0 }, *known;
         int r;
 
         if (!sender || strlen(sender) >= sizeof(caller.name))
                 return -EINVAL;
-        if (strcmp(cache->last.name, sender) == 0) {
-                *ret = cache->last;
+        known = place(cache, sender);
+        if (strcmp(known->name, sender) == 0) {
+                *ret = *known;
                 ret->rights = authority_rights(cache->authority, message);
                 return 0;
         }
@@ -27,7 +36,7 @@ int caller_get(CallerCache *cache, sd_bus_message *message, Caller *ret) {
         if (sd_bus_creds_get_pid(creds, &caller.pid) < 0)
                 caller.pid = 0;
         memcpy(caller.name, sender, strlen(sender) + 1);
-        cache->last = caller;
+        *known = caller;
         caller.rights = authority_rights(cache->authority, message);
         *ret = caller;
         return 0;

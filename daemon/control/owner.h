@@ -39,10 +39,12 @@ typedef struct Caller {
 
 typedef struct Authority Authority;
 
-/* Remembers the last caller: one call looks several times, and a unique name never changes its uid. */
+/* Remembers callers, since a unique name never changes its uid: one call looks several times, and who calls from many
+ * connections at once must not make every call wait for an answer of the bus. */
+#define CALLERS_REMEMBERED 1024u
 typedef struct CallerCache {
-        const Authority *authority; /* NULL: nobody has rights of polkit's */
-        Caller last;
+        const Authority *authority;         /* NULL: nobody has rights of polkit's */
+        Caller callers[CALLERS_REMEMBERED]; /* by the hash of the name */
 } CallerCache;
 
 /* Asks the bus for the sender. 0; negative errno when the sender is gone. */

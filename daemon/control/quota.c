@@ -6,6 +6,8 @@
 #include "keys/budget.h"
 
 #include <assert.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
 
 struct QuotaUser {
         uid_t uid;
@@ -16,9 +18,18 @@ struct QuotaUser {
         UT_hash_handle hh;
 };
 
+/* Of who called lately. */
+typedef struct CallRate {
+        uid_t uid;
+        Budget budget;
+        UT_hash_handle hh;
+} CallRate;
+
 struct Quota {
         uint64_t limits[QUOTA_MAX];
         QuotaUser *users;
+        CallRate *rates;
+        uint64_t n_calls_refused;
 };
 
 static const struct {
@@ -33,6 +44,8 @@ static const struct {
         [QUOTA_KEYS] = { "keys", 1024 },
         [QUOTA_OPERATIONS] = { "operations", 64 },
         [QUOTA_AUTHORIZATIONS] = { "authorizations", 8 },
+        /* About a tenth of what the main thread can answer. */
+        [QUOTA_CALLS] = { "calls", 2000 },
 };
 
 int quota_new(Quota **ret, const uint64_t limits[QUOTA_MAX]) {
@@ -45,10 +58,22 @@ int quota_new(Quota **ret, const uint64_t limits[QUOTA_MAX]) {
         return 0;
 }
 
+/* Those that have had their rest by then: they begin anew in any case. */
+static void rates_forget(Quota *quota, uint64_t now_usec) {
+        CallRate *rate, *next;
+
+        HASH_ITER (hh, quota->rates, rate, next)
+                if (rate->budget.paid_nsec / NSEC_PER_USEC <= now_usec) {
+                        HASH_DEL(quota->rates, rate);
+                        free(rate);
+                }
+}
+
 Quota *quota_free(Quota *quota) {
         if (!quota)
                 return NULL;
         assert(!quota->users);
+        rates_forget(quota, UINT64_MAX);
         free(quota);
         return NULL;
 }
@@ -141,6 +166,54 @@ static const BudgetLimit slow_limit = { .slowdown = 5, .burst_nsec = UINT64_C(40
 bool charge_take_time(const Charge *charge, uint64_t now_usec, uint64_t cost_nsec) {
         assert(charge->user);
         return budget_take(&charge->user->slow, &slow_limit, now_usec, cost_nsec);
+}
+
+/* Ten seconds' worth at once: an application that starts, and sets up a call of thousands. */
+static const BudgetLimit calls_limit = { .slowdown = 1, .burst_nsec = UINT64_C(10000000000) };
+
+bool quota_take_call(Quota *quota, uid_t uid, uint64_t now_usec) {
+        uint64_t limit = quota->limits[QUOTA_CALLS];
+        CallRate *rate = NULL;
+
+        HASH_FIND(hh, quota->rates, &uid, sizeof(uid), rate);
+        if (!rate) {
+                rates_forget(quota, now_usec); /* so there are no more than had a call in the last ten seconds */
+                rate = calloc(1, sizeof(*rate));
+                if (!rate)
+                        return false;
+                rate->uid = uid;
+                HASH_ADD(hh, quota->rates, uid, sizeof(rate->uid), rate);
+                if (!rate->hh.tbl) {
+                        free(rate);
+                        return false;
+                }
+        }
+        if (limit > 0 && budget_take(&rate->budget, &calls_limit, now_usec, UINT64_C(1000000000) / limit))
+                return true;
+        quota->n_calls_refused++;
+        return false;
+}
+
+uint64_t quota_calls_refused(const Quota *quota) {
+        return quota->n_calls_refused;
+}
+
+/* For administrators' calls; and what one call takes while it is handled. */
+#define FDS_KEPT 64u
+#define FDS_CALL 16u
+
+bool quota_fds_are_scarce(void) {
+        struct rlimit limit;
+        int lowest;
+
+        /* The kernel gives the lowest free number: all below it are taken. */
+        lowest = eventfd(0, EFD_CLOEXEC);
+        if (lowest < 0 || getrlimit(RLIMIT_NOFILE, &limit) < 0) {
+                (void)close_fd(lowest);
+                return true;
+        }
+        (void)close_fd(lowest);
+        return limit.rlim_cur != RLIM_INFINITY && (rlim_t)lowest + FDS_CALL + FDS_KEPT > limit.rlim_cur;
 }
 
 uint64_t quota_limit(const Quota *quota, QuotaKind kind) {

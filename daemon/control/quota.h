@@ -19,6 +19,7 @@ typedef enum QuotaKind {
         QUOTA_KEYS,
         QUOTA_OPERATIONS,     /* calls that wait for a secret or a derivation: each holds a message and descriptors */
         QUOTA_AUTHORIZATIONS, /* calls that wait for polkit */
+        QUOTA_CALLS,          /* a second, of any method or property; never charged, see quota_take_call() */
         QUOTA_MAX,
 } QuotaKind;
 
@@ -55,6 +56,15 @@ void charge_release(Charge *charge);
 /* Takes CPU time from the share that the charged user has for work that is slow on purpose. False: it is used up for
  * now. */
 bool charge_take_time(const Charge *charge, uint64_t now_usec, uint64_t cost_nsec);
+
+/* Counts a call. Who was quiet for a while may make many at once. False: it comes too early. */
+bool quota_take_call(Quota *quota, uid_t uid, uint64_t now_usec);
+/* How many came too early since the start. */
+uint64_t quota_calls_refused(const Quota *quota);
+
+/* Whether only the descriptors are left that are kept for administrators: what others ask for would take some for long.
+ * Of the whole process, by RLIMIT_NOFILE. */
+bool quota_fds_are_scarce(void);
 
 uint64_t quota_limit(const Quota *quota, QuotaKind kind);
 uint64_t quota_used(const Quota *quota, uid_t uid, QuotaKind kind);

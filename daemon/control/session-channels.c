@@ -39,7 +39,9 @@ static int open_channel(SessionObject *session, const RingConfig *config, Channe
                 return error_set_invalid(error,
                                          "The slots of all sizes are %" PRIu64 "; they must be between 1 and %u.",
                                          n_slots, SLOTS_LIMIT);
-        r = channel_object_new(ret, session, config, ret_fds);
+        r = -EMFILE;
+        if (session->owner.uid == 0 || !quota_fds_are_scarce())
+                r = channel_object_new(ret, session, config, ret_fds);
         switch (r) {
         case CHANNEL_QUOTA_COUNT:
                 return error_setf(error, ERROR_QUOTA_EXCEEDED,

@@ -17,6 +17,7 @@ bus_scripts = \
 	tests/bus/introspection.sh \
 	tests/bus/keys.sh \
 	tests/bus/life.sh \
+	tests/bus/limits.sh \
 	tests/bus/log-control.sh \
 	tests/bus/policy.sh \
 	tests/bus/quotas.sh \
@@ -45,6 +46,7 @@ bus_programs = \
 	tests/bus/test-formats \
 	tests/bus/test-keys \
 	tests/bus/test-life \
+	tests/bus/test-limits \
 	tests/bus/test-quotas \
 	tests/bus/test-restarted \
 	tests/bus/test-sessions \
@@ -85,6 +87,9 @@ tests_bus_test_keys_LDADD = $(bus_libs)
 tests_bus_test_life_SOURCES = tests/bus/test-life.c $(bus_call)
 tests_bus_test_life_CFLAGS = $(bus_cflags)
 tests_bus_test_life_LDADD = libclient/libframekey.la $(bus_libs)
+tests_bus_test_limits_SOURCES = tests/bus/test-limits.c $(bus_client)
+tests_bus_test_limits_CFLAGS = $(bus_cflags)
+tests_bus_test_limits_LDADD = $(bus_libs)
 tests_bus_test_quotas_SOURCES = tests/bus/test-quotas.c $(bus_client)
 tests_bus_test_quotas_CFLAGS = $(bus_cflags)
 tests_bus_test_quotas_LDADD = $(bus_libs)

@@ -259,7 +259,7 @@ static int punch_holes(Stage *stage) {
         if (r == 0 && pthread_create(&thread, NULL, punch_main, &punch) != 0)
                 r = failed("cannot start a thread");
         else if (r == 0) {
-                while (r == 0 && stage_goes_on(stage)) {
+                while (r == 0 && (raw->submitted == 0 || stage_goes_on(stage))) { /* else no index can lie */
                         struct framekey_abi_completion c;
                         uint32_t slot = stage_random(stage) % raw_n_slots(raw);
 

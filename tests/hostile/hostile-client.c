@@ -114,8 +114,9 @@ static int run_attack_once(const Attack *attack, Stage *stage, Victim *victim, c
         victim_mark(victim);
         good = attack->run(stage) == 0;
         victim_measure(victim, ret_report);
-        if (ret_report->n_wrong > 0)
-                good = failed("%s: the victim lost %" PRIu64 " frames", attack->name, ret_report->n_wrong) == 0;
+        if (ret_report->n_wrong + ret_report->n_late > 0)
+                good = failed("%s: the victim lost %" PRIu64 " frames", attack->name,
+                              ret_report->n_wrong + ret_report->n_late) == 0;
         /* Half of its frames at least: it may be late at times, and must not starve. */
         if (ret_report->n_frames < settings->seconds * 50)
                 good = failed("%s: the victim got only %" PRIu64 " frames", attack->name, ret_report->n_frames) == 0;

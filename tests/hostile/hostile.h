@@ -61,7 +61,8 @@ Victim *victim_stop(Victim *victim);
 
 typedef struct VictimReport {
         uint64_t n_frames; /* encrypted, or decrypted */
-        uint64_t n_wrong;  /* failed, late beyond a second, or not the right bytes */
+        uint64_t n_wrong;  /* failed, or not the right bytes */
+        uint64_t n_late;   /* beyond a second */
         uint64_t p99_usec;
 } VictimReport;
 

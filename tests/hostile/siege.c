@@ -177,10 +177,10 @@ static int besiege_watched(Siege *siege) {
         good = r == 0 && report.n_wrong == 0 && report.p99_usec <= siege->config->bound_usec &&
                report.n_frames >= siege->config->seconds * 50;
         (void)printf("siege seed=%u seconds=%" PRIu64 " attacks=%" PRIu64 " frames=%" PRIu64 " attackers=%" PRIu64
-                     " killed=%" PRIu64 " victim_frames=%" PRIu64 " victim_wrong=%" PRIu64 " victim_p99_usec=%" PRIu64
-                     " bound_usec=%" PRIu64 " %s\n",
+                     " killed=%" PRIu64 " victim_frames=%" PRIu64 " victim_wrong=%" PRIu64 " victim_late=%" PRIu64
+                     " victim_p99_usec=%" PRIu64 " bound_usec=%" PRIu64 " %s\n",
                      siege->config->seed, siege->config->seconds, siege->score->n_attacks, siege->score->n_frames,
-                     siege->n_born, siege->n_kills, report.n_frames, report.n_wrong, report.p99_usec,
+                     siege->n_born, siege->n_kills, report.n_frames, report.n_wrong, report.n_late, report.p99_usec,
                      siege->config->bound_usec, good ? "ok" : "FAIL");
         (void)fflush(stdout);
         return good ? 0 : failed("the siege with seed %u did harm", siege->config->seed);

@@ -14,6 +14,7 @@
 #define FRAME_LEN    80u
 #define PERIOD_NSEC  20000000L
 #define LATE_USEC    1000000u
+#define GIVE_UP_USEC 10000000u
 #define N_SAMPLES    (1u << 16) /* over ten minutes */
 #define START_MSEC   5000
 #define STATE_FAILED 2
@@ -23,8 +24,10 @@ struct Victim {
         uint32_t state; /* 0 starting, 1 running */
         uint32_t n_samples;
         uint32_t n_wrong;
+        uint32_t n_late;
         uint32_t marked_samples;
         uint32_t marked_wrong;
+        uint32_t marked_late;
         uint32_t usec[N_SAMPLES];
 };
 
@@ -55,8 +58,10 @@ static void sample(Victim *victim, uint64_t start, bool good) {
         uint64_t usec = now_usec() - start;
         uint32_t n = victim->n_samples;
 
-        if (!good || usec > LATE_USEC)
+        if (!good)
                 __atomic_fetch_add(&victim->n_wrong, 1, __ATOMIC_RELAXED);
+        if (usec > LATE_USEC)
+                __atomic_fetch_add(&victim->n_late, 1, __ATOMIC_RELAXED);
         victim->usec[n % N_SAMPLES] = usec > UINT32_MAX ? UINT32_MAX : (uint32_t)usec;
         /* Release: the sample before its number. */
         __atomic_store_n(&victim->n_samples, n + 1, __ATOMIC_RELEASE);
@@ -74,7 +79,7 @@ static void talk(Victim *victim, const Call *call, uint32_t number) {
         frame.stream = call->encrypt;
         start = now_usec();
         r = framekey_encrypt(call->channel, &frame, plain, sizeof(plain), sealed, sizeof(sealed), &sealed_len, NULL,
-                             2 * LATE_USEC);
+                             GIVE_UP_USEC);
         sample(victim, start, r == 0);
         if (r != 0) {
                 (void)failed("the victim cannot encrypt: %s", framekey_verdict_text(r));
@@ -83,8 +88,10 @@ static void talk(Victim *victim, const Call *call, uint32_t number) {
         frame.stream = call->decrypt;
         start = now_usec();
         r = framekey_decrypt(call->channel, &frame, sealed, sealed_len, opened, sizeof(opened), &opened_len, NULL,
-                             2 * LATE_USEC);
+                             GIVE_UP_USEC);
         sample(victim, start, r == 0 && opened_len == sizeof(plain) && memcmp(opened, plain, sizeof(plain)) == 0);
+        if (r == 0 && (opened_len != sizeof(plain) || memcmp(opened, plain, sizeof(plain)) != 0))
+                (void)failed("the victim got wrong bytes");
         if (r != 0)
                 (void)failed("the victim cannot decrypt: %s", framekey_verdict_text(r));
 }
@@ -147,6 +154,7 @@ Victim *victim_stop(Victim *victim) {
 void victim_mark(Victim *victim) {
         victim->marked_samples = __atomic_load_n(&victim->n_samples, __ATOMIC_ACQUIRE);
         victim->marked_wrong = __atomic_load_n(&victim->n_wrong, __ATOMIC_RELAXED);
+        victim->marked_late = __atomic_load_n(&victim->n_late, __ATOMIC_RELAXED);
 }
 
 static int compare(const void *a, const void *b) {
@@ -160,7 +168,8 @@ void victim_measure(Victim *victim, VictimReport *ret) {
         uint32_t *sorted;
 
         *ret = (VictimReport){ .n_frames = n,
-                               .n_wrong = __atomic_load_n(&victim->n_wrong, __ATOMIC_RELAXED) - victim->marked_wrong };
+                               .n_wrong = __atomic_load_n(&victim->n_wrong, __ATOMIC_RELAXED) - victim->marked_wrong,
+                               .n_late = __atomic_load_n(&victim->n_late, __ATOMIC_RELAXED) - victim->marked_late };
         if (n > N_SAMPLES)
                 n = N_SAMPLES;
         sorted = calloc(n + 1, sizeof(*sorted));
