@@ -6,6 +6,7 @@ man_pages = \
 	docs/framekey-admin.7 \
 	docs/framekey-dave.7 \
 	docs/framekey-embedding.7 \
+	docs/framekey-gstreamer.7 \
 	docs/framekey-migration.7 \
 	docs/framekey-sframe.7 \
 	docs/framekeyctl.1 \
@@ -32,6 +33,8 @@ docs/framekey-dave.7: docs/framekey-dave.7.scd
 	$(make_page) <$(srcdir)/docs/framekey-dave.7.scd
 docs/framekey-embedding.7: docs/framekey-embedding.7.scd
 	$(make_page) <$(srcdir)/docs/framekey-embedding.7.scd
+docs/framekey-gstreamer.7: docs/framekey-gstreamer.7.scd
+	$(make_page) <$(srcdir)/docs/framekey-gstreamer.7.scd
 docs/framekey-migration.7: docs/framekey-migration.7.scd
 	$(make_page) <$(srcdir)/docs/framekey-migration.7.scd
 docs/framekey-sframe.7: docs/framekey-sframe.7.scd

@@ -29,6 +29,7 @@ struct Port {
         framekey_client *client;
         framekey_session *session;
         char *channel_path;
+        char *added_to; /* id of the session to which the participant was added */
 
         GMutex lock; /* of what follows; never held over a call of the bus */
         GCond wake;  /* the keeper has something to do */
@@ -104,11 +105,15 @@ static int find_session(Port *port, char **ret_id, char **ret_error) {
         return 0;
 }
 
-static void disconnect(Port *port) {
-        if (port->session && port->channel_path)
+static void close_channel(Port *port) {
+        if (port->channel_path)
                 (void)framekey_session_close_channel(port->session, port->channel_path);
         free(port->channel_path); /* malloc'd by the library */
         port->channel_path = NULL;
+}
+
+static void disconnect(Port *port) {
+        close_channel(port);
         port->session = framekey_session_free(port->session);
         port->client = framekey_client_free(port->client);
 }
@@ -138,13 +143,16 @@ static int join_session(Port *port, char **ret_error) {
 
 static int add_stream(Port *port, enum framekey_media media, enum framekey_codec codec, guint32 *ret) {
         enum framekey_role role = port->direction == FRAMEKEY_ENCRYPT ? FRAMEKEY_LOCAL : FRAMEKEY_REMOTE;
+        const char *id = framekey_session_get_id(port->session);
         int r;
 
         r = framekey_session_add_stream(port->session, port->channel_path, port->participant, port->direction, media,
                                         codec, NULL, ret);
-        if (r != -ESRCH || !port->add_participant)
+        /* Once a session: who is taken out of the call stays out. */
+        if (r != -ESRCH || !port->add_participant || g_strcmp0(port->added_to, id) == 0)
                 return r;
-        port->add_participant = FALSE; /* who is taken out of the call later stays out */
+        g_free(port->added_to);
+        port->added_to = g_strdup(id);
         r = framekey_session_add_participant(port->session, port->participant, role, NULL);
         if (r < 0 && r != -ENOTUNIQ) /* the element of another stream was first */
                 return r;
@@ -167,6 +175,7 @@ static int open_channel(Port *port, enum framekey_media media, enum framekey_cod
         r = add_stream(port, media, codec, ret_stream);
         if (r < 0) {
                 (void)client_failed(port, r, ret_error);
+                close_channel(port);
                 framekey_channel_free(channel);
                 return r;
         }
@@ -368,6 +377,7 @@ Port *port_free(Port *port) {
         g_free(port->session_name);
         g_free(port->participant);
         g_free(port->answer_text);
+        g_free(port->added_to);
         g_free(port);
         return NULL;
 }

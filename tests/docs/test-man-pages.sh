@@ -115,7 +115,8 @@ each org.framekey1.5 error < <(sed -n 's/^ *X([A-Z_]*, "\([A-Za-z]*\)".*/\1/p' "
 
 # They can be read: the pages that were built are what man takes.
 if command -v man >/dev/null; then
-        for page in framekey.7 framekey-dave.7 framekey-embedding.7 framekey-migration.7 framekey-sframe.7 framekeyctl.1 framekeyd.8 \
+        for page in framekey.7 framekey-dave.7 framekey-embedding.7 framekey-gstreamer.7 framekey-migration.7 \
+                framekey-sframe.7 framekeyctl.1 framekeyd.8 \
                 framekeyd.conf.5 libframekey.3 libframekey-bus.3 org.framekey1.5; do
                 file=$build/docs/$page
                 [ -e "$file" ] || file=$root/docs/$page

@@ -7,7 +7,8 @@ set -u
 here=$(cd "$(dirname "$0")" && pwd)
 failed=0
 name=org.framekey1
-packages=(framekeyd framekeyctl libframekey0 libframekey-bus0 libframekey-dev python3-framekey)
+packages=(framekeyd framekeyctl libframekey0 libframekey-bus0 libframekey-dev python3-framekey
+        gstreamer1.0-framekey)
 
 # claim TEXT COMMAND...: the command must succeed.
 claim() {

@@ -17,7 +17,8 @@ EXTRA_DIST += debian/changelog debian/control debian/copyright debian/rules debi
 	debian/libframekey-dev.examples debian/libframekey-dev.install debian/libframekey-dev.lintian-overrides \
 	debian/libframekey-dev.manpages debian/python3-framekey.docs debian/python3-framekey.examples \
 	debian/python3-framekey.install debian/python3-framekey.lintian-overrides \
-	debian/not-installed debian/source/lintian-overrides \
+	debian/gstreamer1.0-framekey.install debian/gstreamer1.0-framekey.lintian-overrides \
+	debian/gstreamer1.0-framekey.manpages debian/not-installed debian/source/lintian-overrides \
 	debian/tests/allow-nobody debian/tests/build-example debian/tests/control debian/tests/round-trip
 
 # The packages, in this folder.
