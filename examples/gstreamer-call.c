@@ -280,10 +280,10 @@ static GstElement *make_receiver(Call *call, int medium, GError **ret_error) {
                                         "queue !",
                                         call->record_pipes[medium]);
         if (medium == VIDEO)
-                description =
-                        g_strdup_printf("queue ! rtpvp8depay request-keyframe=true ! %s framekeydec name=decrypt ! "
-                                        "vp8dec ! videoconvert ! videoscale ! %s",
-                                        to_recorder ? to_recorder : "", options.video_sink);
+                description = g_strdup_printf("queue ! rtpvp8depay wait-for-keyframe=true request-keyframe=true ! %s "
+                                              "framekeydec name=decrypt ! "
+                                              "vp8dec ! videoconvert ! videoscale ! %s",
+                                              to_recorder ? to_recorder : "", options.video_sink);
         else
                 description = g_strdup_printf("queue ! rtpopusdepay ! %s framekeydec name=decrypt ! opusdec ! "
                                               "audioconvert ! audioresample ! %s",

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { framesPerSecond, height, nNumbers, picture, recognise, toneShare, width } from './signals.mjs';
+import { describe, framesPerSecond, height, nNumbers, picture, recognise, toneShare, width } from './signals.mjs';
 
 const rate = 48000;
 const earful = 4800; // samples that are listened to at a time
@@ -79,7 +79,7 @@ export class Native {
                         if (camera.writableLength === 0) // else it takes no pictures yet
                                 camera.write(picture(this.#number++ % nNumbers));
                 }, 1000 / framesPerSecond);
-                inChunks(screen, 4 * width * height, (bytes) => this.#see(recognise(bytes)));
+                inChunks(screen, 4 * width * height, (bytes) => this.#see(recognise(bytes), bytes));
                 speaker.on('data', ({ length }) => (this.nSamples += length / 2));
                 inChunks(speaker, 2 * earful, (bytes) => {
                         const samples = Float32Array.from({ length: earful }, (_, i) => bytes.readInt16LE(2 * i) / 32768);
@@ -99,11 +99,13 @@ export class Native {
                 return file;
         }
 
-        #see(number) {
+        #see(number, bytes) {
                 this.pictures.push(number);
-                if (number === undefined)
+                if (number === undefined) {
                         this.#wrong++;
-                else if (number !== this.#seen.at(-1)?.number)
+                        if (this.pictures.at(-2) !== undefined)
+                                this.log.push(`an unknown picture: ${describe(bytes)}`);
+                } else if (number !== this.#seen.at(-1)?.number)
                         this.#seen.push({ at: performance.now(), number });
         }
 

@@ -68,6 +68,19 @@ export function recognise(bytes) {
         return difference(bytes, picture(number)) < 12 ? number : undefined;
 }
 
+// For people: the band's cells as they were read, the colour in the middle of each quarter, and whether every point is
+// opaque, as it is unless bytes are missing.
+export function describe(bytes) {
+        const y = (band.top + band.bottom) / 2;
+        const cells = Array.from({ length: 2 * nBits }, (_, i) =>
+                brightness(bytes, cell.left + (i + 0.5) * cell.width, y) < 128 ? 'X' : '.');
+        const colours = quarters.map((_, i) => {
+                const at = 4 * ((i < 2 ? 40 : height - 40) * width + (i % 2 ? width - 80 : 80));
+                return bytes.subarray(at, at + 3).join(' ');
+        });
+        return `${cells.join('')} ${colours.join(', ')} ${bytes.every((byte, i) => i % 4 < 3 || byte === 255)}`;
+}
+
 // How much of the sound is this tone, 0 to 1 (Goertzel), or 0 if there is next to none.
 export function toneShare(samples, rate, frequency) {
         const k = 2 * Math.cos((2 * Math.PI * frequency) / rate);
