@@ -5,20 +5,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const patience = 20000; // until the first picture: ICE, DTLS, and a machine with other things to do
-const gap = 1500; // longest time without a new picture, or without the tone
+const gap = 2500; // longest time without a new picture, or without the tone
 
 function expectAll({ now, video, audio }, whom, duration) {
-        const numbers = video.map(({ number }) => number);
-        if (numbers.some((number, i) => i > 0 && number <= numbers[i - 1]))
-                throw new Error(`the ${whom} party saw pictures out of order: ${numbers}`);
-        for (const [what, times] of [['picture', video.map(({ at }) => at)], ['tone', audio]]) {
+        // A decoder that lacks a picture may show an older one again: that is none.
+        const fresh = video.filter(({ number }, i) => video.slice(0, i).every((before) => before.number < number));
+        for (const [what, times] of [['picture', fresh.map(({ at }) => at)], ['tone', audio]]) {
                 const all = [now - duration, ...times, now];
                 const longest = Math.max(...all.slice(1).map((at, i) => at - all[i]));
                 if (longest > gap)
                         throw new Error(`the ${whom} party had no ${what} for ${Math.round(longest)} ms`);
         }
-        if (video.length < (duration / 1000) * 4)
-                throw new Error(`the ${whom} party saw only ${video.length} pictures`);
+        if (fresh.length < (duration / 1000) * 4)
+                throw new Error(`the ${whom} party saw only ${fresh.length} pictures`);
 }
 
 // Until everybody has seen and heard the other.
@@ -37,7 +36,7 @@ export async function meet(call) {
         throw new Error(`after ${patience} ms came only ${JSON.stringify(have)}`);
 }
 
-// Pictures, each newer than the one before, and the tone, for so long, both ways. A browser that missed a picture shows
+// Pictures, each newer than all before, and the tone, for so long, both ways. A browser that missed a picture shows
 // nothing for three seconds before it asks for a key frame; with that, or on a busy machine, it may take longer to begin.
 export async function flow(call, duration) {
         const end = performance.now() + patience;
