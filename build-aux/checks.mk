@@ -2,7 +2,8 @@
 # What the tree as a whole must keep: its layers, and pages that describe what is there.
 
 EXTRA_DIST += bootstrap .ci/run .clang-format .clang-tidy .editorconfig COPYING README.md \
-	build-aux/check-layers build-aux/functions.sh build-aux/lint build-aux/run-checks
+	build-aux/check-layers build-aux/functions.sh build-aux/lint build-aux/run-checks \
+	build-aux/valgrind build-aux/valgrind.supp
 
 dist_check_SCRIPTS += tests/layering/check-layers.sh tests/layering/test-layers.sh
 TESTS += tests/layering/check-layers.sh tests/layering/test-layers.sh
