@@ -95,7 +95,7 @@ int session_method_open_channel(sd_bus_message *message, void *userdata, sd_bus_
         r = open_channel(session, &config, &channel, &fds, error);
         record = request_record(AUDIT_OPEN_CHANNEL, &caller, NULL, AUDIT_NO_NUMBER);
         (void)request_audit(session, &record, r, error);
-        if (r < 0)
+        if (r < 0 || !channel)
                 return r;
         r = sd_bus_reply_method_return(message, "ohhhh", channel->path, fds.request, fds.response, fds.doorbell,
                                        fds.wakeup);

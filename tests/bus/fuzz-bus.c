@@ -178,13 +178,14 @@ static int append_options(Fuzz *fuzz, sd_bus_message *message, unsigned depth) {
 }
 
 static int append_bytes(Fuzz *fuzz, sd_bus_message *message) {
+        static const uint8_t magic[] = { 'F', 'K', 'W', '1' };
         uint8_t bytes[2000];
         size_t len = any(fuzz, 2) ? 32 : any(fuzz, sizeof(bytes));
 
         for (size_t i = 0; i < len; i++)
                 bytes[i] = (uint8_t)any(fuzz, 256);
-        if (any(fuzz, 2) && len > 4)
-                memcpy(bytes, "FKW1", 4);
+        if (any(fuzz, 2) && len > sizeof(magic))
+                memcpy(bytes, magic, sizeof(magic));
         return sd_bus_message_append_array(message, 'y', bytes, len);
 }
 

@@ -123,7 +123,7 @@ static int run_call(Test *test, const char *profile, FaultKind kind, uint64_t n)
         _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
         Call call = { .profile = profile, .number = ++test->n_calls, .faults = test->faults };
         uint32_t before = atomic_load(&test->faults->n_struck);
-        Usage now;
+        Usage now = { 0 };
         int r;
 
         if (sd_bus_open_system(&bus) < 0)
@@ -204,7 +204,7 @@ static int repeat(Test *test, char *argv[]) {
 static int prepare(Test *test) {
         const char *pid = getenv("FRAMEKEYD_PID");
 
-        if (!pid || map_faults(&test->faults) < 0 || test->faults->magic != FAULTS_MAGIC) {
+        if (!pid || map_faults(&test->faults) < 0 || !test->faults || test->faults->magic != FAULTS_MAGIC) {
                 (void)fprintf(stderr, "fault-run: run me through test-faults.sh\n");
                 return -1;
         }

@@ -77,7 +77,7 @@ WRAP(FAULT_MEMORY, void *, aligned_alloc, (size_t alignment, size_t len), (align
 WRAP(FAULT_MEMORY, char *, strdup, (const char *text), (text), NULL, ENOMEM)
 WRAP(FAULT_MEMORY, char *, strndup, (const char *text, size_t len), (text, len), NULL, ENOMEM)
 
-int __wrap_asprintf(char **ret, const char *format, ...);
+int __wrap_asprintf(char **ret, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int __wrap_asprintf(char **ret, const char *format, ...) {
         va_list values;
         int n;

@@ -81,7 +81,7 @@ static bool has_steps(const Call *call) {
 
 static int open_session(Call *call, End end, sd_bus_error *error) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-        const char *path;
+        const char *path = "";
         int r;
 
         r = ask(call, ROOT, MANAGER, "OpenSession", error, &reply, "ssa{sv}", call->profile, "faults", 0);
@@ -110,8 +110,9 @@ static int step_add_remote(Call *call, sd_bus_error *error) {
 }
 
 static int import(Call *call, End end, uint32_t index, sd_bus_error *error) {
-        _cleanup_close_ int out = -EBADF, in = -EBADF;
+        _cleanup_close_ int out = -EBADF;
         char secret[64];
+        ssize_t written;
         int fds[2];
 
         /* As long as the formats want it, and never the same again: a key that counts has one place. */
@@ -119,10 +120,10 @@ static int import(Call *call, End end, uint32_t index, sd_bus_error *error) {
         if (pipe2(fds, O_CLOEXEC) < 0)
                 return -errno;
         out = fds[0];
-        in = fds[1];
-        if (write(in, secret, SECRET_LEN) != SECRET_LEN)
+        written = write(fds[1], secret, SECRET_LEN);
+        (void)close(fds[1]);
+        if (written != SECRET_LEN)
                 return -EIO;
-        in = close_fd(in);
         return ask(call, call->session[end], SESSION, "ImportKey", error, NULL, "suha{sv}", "me", index, out, 0);
 }
 
@@ -136,7 +137,7 @@ static int step_import_receive(Call *call, sd_bus_error *error) {
 
 static int open_channel(Call *call, End end, sd_bus_error *error) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-        const char *path;
+        const char *path = "";
         int fds[4], r;
 
         r = ask(call, call->session[end], SESSION, "OpenChannel", error, &reply, "a{sv}", 1, "jumbo-slots", "u", 0);

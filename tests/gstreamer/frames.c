@@ -99,9 +99,12 @@ static int compare(gconstpointer a, gconstpointer b) {
 }
 
 static double percentile(GArray *values, guint percent) {
+        guint64 at;
+
         if (values->len == 0)
                 return 0;
-        return (double)g_array_index(values, gint64, (guint64)(values->len - 1) * percent / 100) / 1000;
+        at = (guint64)(values->len - 1) * percent / 100;
+        return (double)g_array_index(values, gint64, at) / 1000;
 }
 
 static void print_latency(const char *name, GArray *values) {

@@ -186,7 +186,7 @@ static int watched(Flipper *f, unsigned long wanted) {
 static int run(const Case *c, unsigned long wanted) {
         Flipper *f = calloc(1, sizeof(*f));
         framekey_client *near = NULL, *far = NULL;
-        framekey_session *sending, *receiving;
+        framekey_session *sending = NULL, *receiving = NULL;
         int r = -1;
 
         if (!f)
