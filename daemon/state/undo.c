@@ -63,6 +63,13 @@ void undo_commit(Undo *undo, uint64_t *place, uint64_t value) {
         __atomic_store_n(&log->n, 0, __ATOMIC_RELAXED);
 }
 
+/* Whether these bytes of the state memory are no part of the log: it would be changed while it is read. */
+static bool beside_log(const Undo *undo, uint64_t place, uint64_t len) {
+        uint64_t log = (uint64_t)((const uint8_t *)undo->log - undo->state);
+
+        return place + len <= log || place >= log + sizeof(*undo->log);
+}
+
 /* Takes the note that ends at `end` apart. */
 static bool note_read(const Undo *undo, uint64_t end, uint64_t *ret_start, uint64_t *ret_place, uint64_t *ret_len) {
         uint64_t tail[2];
@@ -72,7 +79,7 @@ static bool note_read(const Undo *undo, uint64_t end, uint64_t *ret_start, uint6
         memcpy(tail, undo->log->notes + end - TAIL_SIZE, TAIL_SIZE);
         if (tail[1] > UNDO_BYTES || PADDED(tail[1]) > end - TAIL_SIZE)
                 return false;
-        if (tail[0] > undo->state_size || tail[1] > undo->state_size - tail[0])
+        if (tail[0] > undo->state_size || tail[1] > undo->state_size - tail[0] || !beside_log(undo, tail[0], tail[1]))
                 return false;
         *ret_start = end - TAIL_SIZE - PADDED(tail[1]);
         *ret_place = tail[0];
@@ -98,7 +105,8 @@ int undo_recover(Undo *undo) {
         UndoLog *log = undo->log;
 
         if (log->n == COMMITTED) {
-                if (log->place % sizeof(uint64_t) != 0 || log->place > undo->state_size - sizeof(uint64_t))
+                if (log->place % sizeof(uint64_t) != 0 || log->place > undo->state_size - sizeof(uint64_t) ||
+                    !beside_log(undo, log->place, sizeof(uint64_t)))
                         return -EBADMSG;
                 memcpy(undo->state + log->place, &log->value, sizeof(log->value));
         } else {

@@ -202,6 +202,8 @@ static int run(const Case *c, unsigned long wanted) {
                 raw_close(&f->near);
         if (f->far.path)
                 raw_close(&f->far);
+        framekey_session_close(sending);
+        framekey_session_close(receiving);
         framekey_client_free(near);
         framekey_client_free(far);
         free(f);
