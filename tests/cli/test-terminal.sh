@@ -58,6 +58,12 @@ status "lock" 0 "$framekeyctl" lock
 status "list while locked" 0 "$framekeyctl" list --tree
 contains "list while locked" "✖ locked" "$out"
 status "unlock" 0 "$framekeyctl" unlock
+# Streams are as their last frame was until the next one comes.
+for _ in {1..50}; do
+        "$framekeyctl" list --tree >unlocked.txt
+        grep -q "● protected" unlocked.txt && grep -q missing-key unlocked.txt && break
+        sleep 0.1
+done
 
 # ---- colours ----
 on_terminal size:24x130 -- list
