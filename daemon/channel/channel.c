@@ -249,13 +249,10 @@ void channel_prefetch(const Channel *channel, unsigned step) {
                 break;
         case 1:
                 ring_prefetch(channel->ring, 0);
-                __builtin_prefetch(channel->streams);
+                __builtin_prefetch(channel->streams); /* what is in there needs the gate */
                 break;
         default:
                 ring_prefetch(channel->ring, 1);
-                for (uint32_t i = 0; i < MIN_OF(channel->n_streams, 2u); i++) /* most have no more */
-                        if (channel->streams[i].grant)
-                                frame_grant_prefetch(channel->streams[i].grant);
         }
 }
 

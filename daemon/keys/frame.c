@@ -348,10 +348,6 @@ enum framekey_media frame_grant_media(const FrameGrant *grant) {
         return grant->media;
 }
 
-void frame_grant_prefetch(const FrameGrant *grant) {
-        PREFETCH_WHOLE(grant);
-}
-
 bool frame_grant_wants_iv(const FrameGrant *grant) {
         return grant->direction == FRAMEKEY_ENCRYPT && !grant->ops->counts;
 }

@@ -55,8 +55,6 @@ DEFINE_CLEANUP(FrameGrant, frame_grant_free)
 enum framekey_direction frame_grant_direction(const FrameGrant *grant);
 enum framekey_format frame_grant_format(const FrameGrant *grant);
 enum framekey_media frame_grant_media(const FrameGrant *grant);
-/* Asks for the memory of the grant. */
-void frame_grant_prefetch(const FrameGrant *grant);
 /* Whether it seals frames of a format with random IVs. */
 bool frame_grant_wants_iv(const FrameGrant *grant);
 

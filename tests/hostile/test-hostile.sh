@@ -13,4 +13,5 @@ client=$build/tests/hostile/hostile-client
         echo "there is no $client; build it first" >&2
         exit 1
 }
-exec "$here/../with-daemon" --daemon-arg=--threads=1 -- "$client" "--seconds=${HOSTILE_SECONDS:-2}" all
+# A daemon that dies leaves attackers that wait for it.
+exec "$here/../with-daemon" --daemon-arg=--threads=1 -- timeout -k 10 600 "$client" "--seconds=${HOSTILE_SECONDS:-2}" all
